@@ -1,0 +1,322 @@
+//! The episode: one attempt to end one run of one virtual machine. This is the contract
+//! `softoff.episode/1`, printed by `softoff explain --format json`.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Cause;
+
+/// Name and version of the episode's schema.
+pub const SCHEMA: &str = "softoff.episode/1";
+
+/// One attempt to end one run of one VM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Episode {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// Stable short identifier: the same records give the same id.
+    pub id: String,
+    /// Host name.
+    pub host: String,
+    /// The host's boot.
+    pub boot_id: Uuid,
+    /// The virtual machine.
+    pub domain: Domain,
+    /// The QEMU process; absent where nothing told of it.
+    pub qemu: Option<Qemu>,
+    /// Who asked for the end, how and when.
+    pub request: Request,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How that is to be judged.
+    pub verdict: Verdict,
+    /// A soft request was followed by a hard stop.
+    pub escalated: bool,
+    /// From the first sign of the request to the end, in seconds; absent where one is not known.
+    pub duration_seconds: Option<f64>,
+    /// Where the time went: contiguous, in order, from the request on.
+    pub phases: Vec<Phase>,
+    /// Why it was slow or failed.
+    pub cause: CauseFinding,
+    /// All causes considered, best first; the cause is the first.
+    pub candidates: Vec<Candidate>,
+    /// What was seen, in order of time.
+    pub evidence: Vec<Evidence>,
+    /// What to do now, and what to change so that it does not come back.
+    pub advice: Vec<String>,
+    /// For a hard stop: what may be lost.
+    pub risk: Option<Risk>,
+    /// How much of the whole was seen.
+    pub completeness: Completeness,
+}
+
+/// The virtual machine of an episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Domain {
+    /// libvirt's name; whatever the operator chose, any characters.
+    pub name: Option<String>,
+    /// libvirt's UUID.
+    pub uuid: Option<Uuid>,
+    /// Guest system, e.g. a libosinfo id.
+    pub os: Option<String>,
+    /// Where `os` comes from, e.g. `libosinfo`.
+    pub os_source: Option<String>,
+}
+
+/// The QEMU process of an episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Qemu {
+    /// Process id.
+    pub pid: u32,
+    /// When the process started (wall time).
+    pub started_at: Option<DateTime<Utc>>,
+    /// QEMU's version.
+    pub version: Option<String>,
+    /// GNU build id of the executable.
+    pub build_id: Option<String>,
+}
+
+/// The request that began the episode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Request {
+    /// Wall time of the first sign; absent where no record shows the request.
+    pub at: Option<DateTime<Utc>>,
+    /// The way it took.
+    pub path: Path,
+    /// How often the power button was pressed.
+    pub presses: u32,
+    /// Who asked, as far as it was seen.
+    pub by: Option<String>,
+}
+
+/// The way a request took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Path {
+    /// The ACPI power button.
+    Acpi,
+    /// The guest agent.
+    Agent,
+    /// From inside the guest.
+    Guest,
+    /// A signal to QEMU that libvirt did not send.
+    Signal,
+    /// `virsh destroy` or its like.
+    Destroy,
+    /// No request was seen.
+    None,
+}
+
+/// How an episode ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The guest powered itself off.
+    Soft,
+    /// QEMU was ended without the guest's consent.
+    Hard,
+    /// The guest went to sleep (S3 or S4).
+    Slept,
+    /// The guest started again.
+    Rebooted,
+    /// QEMU or the guest crashed.
+    Crashed,
+    /// The guest was asked and lived on.
+    Ignored,
+    /// Not ended yet.
+    Pending,
+    /// Saved to disk.
+    Saved,
+    /// Moved to another host.
+    Migrated,
+}
+
+/// How an episode is to be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// As it should be.
+    Clean,
+    /// It worked but took long.
+    Slow,
+    /// It did not do what was asked, or cost the guest its state.
+    Failed,
+}
+
+/// A stretch of an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Phase {
+    /// Which stretch.
+    pub name: PhaseName,
+    /// Seconds from the request to its beginning.
+    pub start_seconds: f64,
+    /// Its length in seconds.
+    pub seconds: f64,
+}
+
+/// The stretches of a shutdown, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PhaseName {
+    /// The request reaches QEMU's PM1 block and the SCI is raised.
+    Deliver,
+    /// Until the guest acknowledges the power button.
+    Notice,
+    /// The guest ends its applications and services, until it writes S5.
+    Guest,
+    /// QEMU pauses the vCPUs, drains and flushes, until it is told to end.
+    Poweroff,
+    /// QEMU cleans up, until its process is gone.
+    Teardown,
+    /// libvirt releases what it held for the domain, until its last hook.
+    Release,
+}
+
+impl PhaseName {
+    /// All phases in order.
+    pub const ALL: [Self; 6] =
+        [Self::Deliver, Self::Notice, Self::Guest, Self::Poweroff, Self::Teardown, Self::Release];
+
+    /// The name in JSON and on the screen.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deliver => "deliver",
+            Self::Notice => "notice",
+            Self::Guest => "guest",
+            Self::Poweroff => "poweroff",
+            Self::Teardown => "teardown",
+            Self::Release => "release",
+        }
+    }
+
+    /// What happens in it, for people.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Deliver => "request reaches the guest's interrupt line",
+            Self::Notice => "guest acknowledges the power button",
+            Self::Guest => "guest ends applications and services",
+            Self::Poweroff => "QEMU stops vCPUs, drains and flushes",
+            Self::Teardown => "QEMU cleans up and exits",
+            Self::Release => "libvirt releases the domain",
+        }
+    }
+}
+
+/// The named cause.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CauseFinding {
+    /// The cause.
+    pub code: Cause,
+    /// 0 to 1.
+    pub confidence: f64,
+    /// The number of the scenario (1 to 8), where the cause is one of the eight well-known ones.
+    pub scenario: Option<u8>,
+}
+
+/// A cause that was considered.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Candidate {
+    /// The cause.
+    pub code: Cause,
+    /// 0 to 1.
+    pub confidence: f64,
+}
+
+/// Something that was seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Evidence {
+    /// Who saw it.
+    pub source: Source,
+    /// Seconds from the request; negative for what came before.
+    pub at_seconds: f64,
+    /// What was seen, in a sentence.
+    pub text: String,
+    /// How much it decides: 0 is context, above 0 supports the cause, below 0 speaks against it.
+    pub weight: f64,
+}
+
+/// Who saw a piece of evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// libvirt's qemu hook.
+    Hook,
+    /// A uprobe in QEMU or a tracepoint on its process.
+    Probe,
+    /// KVM's tracepoints.
+    Kvm,
+    /// `/proc`.
+    Proc,
+    /// The domain's QEMU log.
+    QemuLog,
+    /// The guest agent.
+    Agent,
+    /// A screenshot.
+    Screen,
+    /// A Windows event log.
+    Evtx,
+}
+
+/// What a hard stop may have cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Risk {
+    /// How bad.
+    pub level: RiskLevel,
+    /// Bytes written by the guest and not flushed; absent where it was not measured.
+    pub unflushed_bytes: Option<u64>,
+    /// Requests in flight at the end; absent where it was not measured.
+    pub inflight_requests: Option<u64>,
+    /// Writes after the request; absent where it was not measured.
+    pub writes_after_request: Option<u64>,
+    /// In a sentence.
+    pub text: String,
+}
+
+/// How bad a hard stop may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RiskLevel {
+    /// Not measured.
+    Unknown,
+    /// Nothing was being written.
+    Low,
+    /// Something may be lost.
+    Medium,
+    /// Something was being written.
+    High,
+}
+
+/// How much of an episode was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Completeness {
+    /// The best source that covered it.
+    pub tier: Tier,
+    /// Events lost on the way, at all stages.
+    pub lost_events: u64,
+    /// Lines of this boot's journal that could not be read.
+    pub bad_lines: u64,
+    /// Uncertainty of times across sources, in nanoseconds.
+    pub clock_uncertainty_ns: u64,
+    /// What is missing and what that costs, in sentences.
+    pub missing: Vec<String>,
+}
+
+/// What covered an episode, each better than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tier {
+    /// libvirt's hook only.
+    Hook,
+    /// And the domain's QEMU log.
+    Log,
+    /// And QEMU's process: signals and exit.
+    Process,
+    /// And KVM's tracepoints.
+    Kvm,
+    /// And QEMU's exported symbols.
+    Probe,
+    /// And evidence from inside the guest.
+    Guest,
+}

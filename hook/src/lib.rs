@@ -1,0 +1,1 @@
+//! What the hook program does, and how it is put in place.

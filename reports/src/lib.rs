@@ -1,0 +1,1 @@
+//! softoff-reports
