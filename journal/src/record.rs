@@ -332,8 +332,8 @@ pub enum Sign {
     SuspendRequest,
     /// The guest asked for S4 (QMP event `SUSPEND_DISK`).
     SuspendDisk,
-    /// QEMU was asked to wake the guest from S3 (`qemu_system_wakeup_request`).
-    WakeupRequest,
+    /// QEMU wakes the guest from S3 (QMP event `WAKEUP`).
+    Wakeup,
     /// Shutdown was requested inside QEMU (`qemu_system_shutdown_request`): S5 where the cause
     /// is `guest-shutdown`.
     ShutdownRequest {
