@@ -1,1 +1,28 @@
-//! softoff-lab
+//! The lab: a private libvirt whose guests misbehave on cue, for the demo and the end-to-end tests.
+//!
+//! ```text
+//!   test or demo                     keeper (own mount and network namespace)
+//!   ────────────                     ────────────────────────────────────────
+//!   Lab ──── starts ───────────────▶ binds a temporary directory over libvirt's own
+//!    │                                │
+//!    ├─ nsenter ───────────────────▶  ├─ virtlogd, libvirtd ──▶ QEMU, softoff-hook
+//!    ├─ nsenter ───────────────────▶  ├─ softoff install, softoff trace
+//!    └─ virt, over libvirtd's socket  └─ ends all of it when the lab ends, however it ends
+//! ```
+//!
+//! Nothing here touches the machine's own libvirt, and any number of labs run side by side.
+
+pub mod daemons;
+pub mod guest;
+pub mod image;
+pub mod keeper;
+pub mod lab;
+pub mod layout;
+pub mod namespace;
+pub mod programs;
+pub mod spec;
+pub mod wait;
+
+pub use guest::Guest;
+pub use lab::Lab;
+pub use spec::{DomainSpec, Machine};

@@ -1,0 +1,129 @@
+//! A guest under the lab's libvirt: what an operator does to it, and what it tells on its console.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
+use softoff_guest::{MARK, ready_line};
+use virt::connect::Connect;
+use virt::domain::Domain;
+
+use crate::spec::DomainSpec;
+use crate::wait;
+
+/// Time for a guest to boot under TCG on a busy machine; it takes 3 s on an idle one.
+const BOOT_LIMIT: Duration = Duration::from_secs(120);
+
+/// A guest.
+#[derive(Debug)]
+pub struct Guest {
+    spec: DomainSpec,
+    domain: Domain,
+    console: PathBuf,
+    pid_file: PathBuf,
+}
+
+impl Guest {
+    pub(crate) fn new(spec: DomainSpec, domain: Domain, console: PathBuf, pid_file: PathBuf) -> Self {
+        Self { spec, domain, console, pid_file }
+    }
+
+    /// The guest's description.
+    pub fn spec(&self) -> &DomainSpec {
+        &self.spec
+    }
+
+    /// libvirt's handle, for what is not wrapped here.
+    pub fn domain(&self) -> &Domain {
+        &self.domain
+    }
+
+    /// Takes hold of the domain again after libvirtd was restarted.
+    pub fn reattach(&mut self, connection: &Connect) -> anyhow::Result<()> {
+        self.domain = connection.lookup_domain_by_uuid(self.spec.uuid)
+            .with_context(|| format!("libvirt does not know {:?} any more", self.spec.name))?;
+        Ok(())
+    }
+
+    /// Waits until the guest has booted.
+    pub fn wait_until_ready(&self) -> anyhow::Result<()> {
+        self.wait_for_line(&ready_line(self.spec.plan.role), 1)
+    }
+
+    /// Waits until the guest has booted for the `times`-th time.
+    pub fn wait_until_ready_again(&self, times: usize) -> anyhow::Result<()> {
+        self.wait_for_line(&ready_line(self.spec.plan.role), times)
+    }
+
+    /// Waits until the guest has seen the button.
+    pub fn wait_until_pressed(&self) -> anyhow::Result<()> {
+        self.wait_for_line(&format!("{MARK}power button pressed"), 1)
+    }
+
+    fn wait_for_line(&self, line: &str, times: usize) -> anyhow::Result<()> {
+        let failure = format!("{MARK}failed");
+        let what = format!("{:?} printing {line:?} {times} time(s)", self.spec.name);
+        wait::until(&what, BOOT_LIMIT, || {
+            let console = self.console()?;
+            let failed = console.lines().find(|line| line.starts_with(&failure));
+            anyhow::ensure!(failed.is_none(), "{:?} says: {}", self.spec.name, failed.unwrap_or_default());
+            Ok(console.lines().filter(|found| *found == line).count() >= times)
+        })
+    }
+
+    /// What the guest has printed.
+    pub fn console(&self) -> anyhow::Result<String> {
+        match fs::read(&self.console) {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            Err(error) => Err(error).with_context(|| format!("cannot read {}", self.console.display())),
+        }
+    }
+
+    /// `virsh shutdown`: presses the power button.
+    pub fn shutdown(&self) -> anyhow::Result<()> {
+        self.domain.shutdown().with_context(|| format!("cannot shut down {:?}", self.spec.name)).map(drop)
+    }
+
+    /// `virsh reboot`.
+    pub fn reboot(&self) -> anyhow::Result<()> {
+        self.domain.reboot(0).with_context(|| format!("cannot reboot {:?}", self.spec.name))
+    }
+
+    /// `virsh destroy`: cuts the power.
+    pub fn destroy(&self) -> anyhow::Result<()> {
+        self.domain.destroy().with_context(|| format!("cannot destroy {:?}", self.spec.name)).map(drop)
+    }
+
+    /// `virsh dompmwakeup`: wakes the guest from S3.
+    pub fn wake(&self) -> anyhow::Result<()> {
+        self.domain.pm_wakeup(0).with_context(|| format!("cannot wake {:?}", self.spec.name)).map(drop)
+    }
+
+    /// QEMU's process id.
+    pub fn pid(&self) -> anyhow::Result<Pid> {
+        let text = fs::read_to_string(&self.pid_file)
+            .with_context(|| format!("cannot read {}", self.pid_file.display()))?;
+        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+        pid.with_context(|| format!("{} holds no process id", self.pid_file.display()))
+    }
+
+    /// Sends QEMU a signal, as somebody other than libvirt.
+    pub fn kill(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(self.pid()?, signal).with_context(|| format!("cannot signal {:?}", self.spec.name))
+    }
+
+    /// Waits until libvirt has released the domain: its last hook has run then.
+    pub fn wait_until_off(&self, limit: Duration) -> anyhow::Result<()> {
+        let what = format!("the end of {:?}", self.spec.name);
+        wait::until(&what, limit, || Ok(!self.is_running()?))
+    }
+
+    /// Whether libvirt takes the domain for active.
+    pub fn is_running(&self) -> anyhow::Result<bool> {
+        self.domain.is_active().with_context(|| format!("cannot ask for the state of {:?}", self.spec.name))
+    }
+}

@@ -1,0 +1,95 @@
+//! Where a lab keeps its things: one temporary directory, most of it bound over libvirt's own
+//! places inside the lab's mount namespace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+/// What lies over what inside the namespace: name in the lab's directory, place of libvirt.
+pub const BOUND: [(&str, &str); 5] = [
+    ("etc", "/etc/libvirt"),
+    ("run", "/run/libvirt"),
+    ("lib", "/var/lib/libvirt"),
+    ("log", "/var/log/libvirt"),
+    ("cache", "/var/cache/libvirt"),
+];
+
+/// The lab's directory. Paths are the same inside and outside the namespace.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Creates a directory with everything a lab needs in it.
+    pub fn create() -> anyhow::Result<Self> {
+        let root = tempfile::Builder::new()
+            .prefix("softoff-lab.")
+            .tempdir()
+            .context("cannot create a temporary directory for the lab")?
+            .keep();
+        let layout = Self { root };
+        let own = [layout.consoles(), layout.journal(), layout.dev()];
+        let bound = BOUND.iter().map(|(name, _)| layout.root.join(name));
+        for directory in bound.chain(own) {
+            fs::create_dir(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        Ok(layout)
+    }
+
+    /// The layout of a lab that is there already.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// The lab's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What is `/etc/libvirt` inside.
+    pub fn etc(&self) -> PathBuf {
+        self.root.join("etc")
+    }
+
+    /// What is `/var/log/libvirt` inside.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// What is `/dev` inside.
+    pub fn dev(&self) -> PathBuf {
+        self.root.join("dev")
+    }
+
+    /// The serial consoles of the guests.
+    pub fn consoles(&self) -> PathBuf {
+        self.root.join("console")
+    }
+
+    /// softoff's journal.
+    pub fn journal(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// The initramfs of the guests.
+    pub fn initramfs(&self) -> PathBuf {
+        self.root.join("initramfs.cpio")
+    }
+
+    /// libvirtd's socket.
+    pub fn libvirt_socket(&self) -> PathBuf {
+        self.root.join("run/libvirt-sock")
+    }
+
+    /// virtlogd's socket.
+    pub fn virtlogd_socket(&self) -> PathBuf {
+        self.root.join("run/virtlogd-sock")
+    }
+
+    /// libvirt's pid file of a domain.
+    pub fn pid_file(&self, domain: &str) -> PathBuf {
+        self.root.join("run/qemu").join(format!("{domain}.pid"))
+    }
+}

@@ -1,0 +1,30 @@
+//! `softoff-lab`: the lab's program.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The lab: real libvirt, real QEMU, and guests that misbehave on cue.
+#[derive(Debug, Parser)]
+enum Verb {
+    /// Holds the namespaces of a lab until its standard input ends (started by the lab itself).
+    #[command(hide = true)]
+    Keep {
+        /// The lab's directory.
+        directory: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Verb::parse() {
+        Verb::Keep { directory } => softoff_lab::keeper::keep(&directory),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("softoff-lab: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
