@@ -1,14 +1,37 @@
 //! Journal records in, episodes out: pure functions over values, no I/O.
 //!
 //! ```text
-//! Entry ─▶ run (one life of one QEMU) ─▶ link ─▶ phases ─▶ classify ─▶ Episode
+//! Entry ─▶ gather ─▶ Run ─▶ attempt ─▶ marks ─▶ phases ───┐
+//!          by boot,  one     a request  request, SCI,      ├─▶ assemble ─▶ Episode
+//!          UUID and  life    and what   ack, S5, …, ─▶ outcome ─▶ classify ─▶ advice
+//!          process   of one  came of it release    evidence ─┘
+//!                    QEMU
 //! ```
 //!
-//! * [`episode`] is what comes out: the contract `softoff.episode/1`.
-//! * [`cause`] is the vocabulary of causes.
+//! * [`gather`] links records of hook and probe into runs, in any order, in bounded memory.
+//! * [`run`] is one life of one QEMU process; its facts are all that is known of it.
+//! * [`attempt`] finds the attempts to end it: the state machine of a shutdown.
+//! * [`marks`] are the moments that divide an attempt, [`phases`] the stretches between them.
+//! * [`outcome`] says how it ended, [`classify`] why, [`advice`] what to do.
+//! * [`sight`] is what could have been seen: only then does absence mean anything.
+//! * [`evidence`] tells what was seen, in sentences.
+//! * [`episode`] is what comes out, the contract `softoff.episode/1`; [`cause`] its vocabulary.
 
+pub mod advice;
+mod assemble;
+pub mod attempt;
 pub mod cause;
+pub mod classify;
 pub mod episode;
+pub mod evidence;
+pub mod gather;
+pub mod limits;
+pub mod marks;
+pub mod outcome;
+pub mod phases;
+pub mod run;
+pub mod sight;
 
 pub use cause::Cause;
 pub use episode::Episode;
+pub use gather::{Analysis, Analyzer, AsOf, analyze};

@@ -1,0 +1,130 @@
+//! Advice: what to do now, and what to change so that it does not come back.
+//!
+//! What is said here of Windows follows Microsoft's documentation of the settings named; what is
+//! said of QEMU and libvirt follows their sources.
+
+use crate::cause::Cause;
+use crate::classify::Finding;
+use crate::episode::{Outcome, Path, Risk, RiskLevel};
+use crate::outcome::End;
+
+/// Advice that fits the finding, most urgent first.
+pub fn advice(finding: &Finding, end: &End, path: Path) -> Vec<String> {
+    let code = finding.cause.code;
+    let mut advice: Vec<&str> = match code {
+        Cause::None if finding.cause.confidence == 0.0 => unknown(path).to_vec(),
+        code => of_cause(code).to_vec(),
+    };
+    if code == Cause::GuestIgnored && end.outcome == Outcome::Pending {
+        advice.insert(0, "Now: take a screenshot (virsh screenshot DOMAIN) before you cut the power; it shows a dialog, an update or a log-on screen.");
+    }
+    advice.into_iter().map(str::to_owned).collect()
+}
+
+fn unknown(path: Path) -> &'static [&'static str] {
+    match path {
+        Path::None => &[
+            "What ended this VM was not recorded. Run `softoff trace` as a service so that the next stop is seen from request to exit.",
+            "Look into /var/log/libvirt/qemu/DOMAIN.log and the kernel log of the host for the time around it.",
+        ],
+        _ => &[
+            "What is recorded does not tell the cause. Evidence from inside would: a screenshot during the stall, the guest's event log afterwards.",
+        ],
+    }
+}
+
+fn of_cause(code: Cause) -> &'static [&'static str] {
+    match code {
+        Cause::None => &[],
+        Cause::GuestNotListening => &[
+            "Now: nothing in the guest listens to the power button, so asking again helps only once its system has started. Look at its console; if it is in firmware or a boot loader, wait for the system and ask again.",
+            "For good: let the guest enable ACPI (`<features><acpi/></features>`, no acpi=off, a driver for the power button such as Linux's button module), and ask only after the guest has finished booting.",
+        ],
+        Cause::GuestIgnored => &[
+            "Now: press once more (virsh shutdown DOMAIN --mode acpi): a guest whose display slept acts on the second press. If an agent is connected, virsh shutdown DOMAIN --mode agent asks in a way that policies cannot drop.",
+            "A screenshot would decide what it is: a log-on screen points to the shutdown-without-logon policy or the power-button action, a dialog to the Shutdown Event Tracker or an application, a dark screen to a sleeping display.",
+            "For good, on Windows: set the power-button action to shut down (powercfg /setacvalueindex scheme_current sub_buttons pbuttonaction 3, then powercfg /setactive scheme_current), ShutdownWithoutLogon=1, and the Shutdown Event Tracker off. On Linux: let logind or acpid handle the power key.",
+        ],
+        Cause::GuestSleep => &[
+            "Now: the guest sleeps, it is not off. After S3, virsh dompmwakeup DOMAIN wakes it; then ask again.",
+            "For good: keep the guest from sleeping: <pm><suspend-to-mem enabled='no'/><suspend-to-disk enabled='no'/></pm> in the domain, and in Windows powercfg /h off and the power-button action \"shut down\".",
+        ],
+        Cause::GuestRebooted => &[
+            "Now: the guest runs again. Ask once more when it has started; after updates it may restart more than once.",
+            "For good: install updates and restart in a window before the planned stop; look in the guest for what turned the power-off into a restart.",
+        ],
+        Cause::GuestCrashed => &[
+            "Now: the guest reported a panic. Keep its memory dump, if one was taken, before it is started again.",
+            "For good: look up the stop code or the panic text; set <on_crash>coredump-restart</on_crash> so that the next one can be analysed.",
+        ],
+        Cause::OperatorDestroy => &[
+            "The VM was stopped without being asked. If that was not meant: virsh shutdown asks softly; virsh destroy cuts the power.",
+            "If a manager did it, look at its grace period: some skip the soft request for paused or unresponsive VMs. A request through the guest agent leaves no press to see.",
+        ],
+        Cause::HostKilled => &[
+            "Now: find out who sent the signal; the evidence names process and pid. The kernel log tells of the OOM killer.",
+            "For good: let VMs be ended through libvirt only. Against the OOM killer: less overcommitment, or swap.",
+        ],
+        Cause::HostQemuCrash => &[
+            "Now: look above the end of /var/log/libvirt/qemu/DOMAIN.log for an assertion, and for a core dump of QEMU.",
+            "For good: report it with the log, the core and QEMU's version, and check whether a newer QEMU fixes it.",
+        ],
+        Cause::GuestUpdate => &[
+            "Now: wait. Cutting power in the middle of an update can leave Windows unable to start.",
+            "For good: install updates in a window and restart before the planned stop; allow an hour on patch nights.",
+        ],
+        Cause::GuestShutdownTracker => {
+            &["For good: set the policy \"Display Shutdown Event Tracker\" to Disabled."]
+        }
+        Cause::GuestLogonRequired => &[
+            "Now: ask through the agent (virsh shutdown DOMAIN --mode agent), which the policy does not drop.",
+            "For good: set ShutdownWithoutLogon=1.",
+        ],
+        Cause::GuestAppBlocked => &[
+            "Now: log off idle sessions, or end the application that the screen names.",
+            "For good: AutoEndTasks=1 with a short HungAppTimeout (unsaved work is lost), or fix the application.",
+        ],
+        Cause::GuestButtonDisabled => &[
+            "Now: ask through the agent (virsh shutdown DOMAIN --mode agent).",
+            "For good: powercfg /setacvalueindex scheme_current sub_buttons pbuttonaction 3, then powercfg /setactive scheme_current.",
+        ],
+        Cause::GuestFirstBoot => &["Now: wait until the guest has finished its first boot, then ask again."],
+        Cause::GuestDamaged => &["Check the guest's disk offline, its system files and for malware."],
+        Cause::GuestDisplayAsleep => {
+            &["Now: press once more.", "For good: set the display timeout of the guest to never."]
+        }
+        Cause::GuestHung => &["Now: inject an NMI (virsh inject-nmi DOMAIN) for a dump, then stop it hard."],
+        Cause::GuestAgentStuck => {
+            &["Now: virsh shutdown DOMAIN --mode acpi. For good: restart and update the guest agent."]
+        }
+        Cause::GuestSlowServices => &["Allow a longer limit, or find the service in the guest's event log."],
+        Cause::HostStorage => {
+            &["Now: look at the storage behind the domain's disks; the guest's writes do not complete."]
+        }
+        Cause::HostCpu => &["Raise the CPU quota or take load off the host."],
+        Cause::HostPaused => {
+            &["Now: virsh resume DOMAIN, after looking why it is paused (virsh domstate DOMAIN --reason)."]
+        }
+        Cause::HostLibvirt => &["Now: look at virsh domjobinfo DOMAIN, and at the daemon itself."],
+        Cause::HostTeardown => {
+            &["Look at what QEMU cleans up: large memory, passed-through devices, slow image storage."]
+        }
+        Cause::HostJob => &["Let the backup, mirror or migration job end, or cancel it, before the stop."],
+        Cause::OperatorImpatient => {
+            &["Allow a longer limit: the guest was still working when it was cut off."]
+        }
+    }
+}
+
+/// The risk of a hard stop where the guest's disk activity was not measured.
+pub fn unmeasured_risk() -> Risk {
+    Risk {
+        level: RiskLevel::Unknown,
+        unflushed_bytes: None,
+        inflight_requests: None,
+        writes_after_request: None,
+        text: "The guest's disk activity was not measured. What it had not flushed is lost; a Windows guest may \
+               find NTFS dirty or an update half done: check it after the next start."
+            .to_owned(),
+    }
+}

@@ -1,0 +1,213 @@
+//! Attempts: a request to end a run, and everything up to what came of it.
+//!
+//! ```text
+//!            press, S5, signal, …              Reset ───────────▶ rebooted (the run goes on)
+//!  running ──────────────────────▶ open ──────┤SuspendRequest ──▶ slept    (the run goes on)
+//!     ▲                                       │exit, release ───▶ gone     (the run is over)
+//!     │       nothing for an hour ◀───────────┘no more facts ───▶ still open
+//!     └────────────── given up
+//! ```
+//!
+//! Traps on the way: every clean stop shows SHUTDOWN twice and a SIGTERM from libvirt; `virsh
+//! reboot` is S5 followed by a reset; `stopped` may come without `started`.
+
+use softoff_journal::record::{Operation, Sign};
+
+use crate::limits;
+use crate::run::{Fact, Run};
+
+/// Bits of the PM1 registers (ACPI 6.5, 4.8.3).
+pub mod pm1 {
+    /// PWRBTN_STS and PWRBTN_EN.
+    pub const PWRBTN: u32 = 0x0100;
+    /// SLP_EN in PM1_CNT.
+    pub const SLP_EN: u32 = 0x2000;
+    /// SLP_TYP in PM1_CNT.
+    pub const SLP_TYP: u32 = 0x1c00;
+    /// The bases firmware uses: SeaBIOS and OVMF on q35, OVMF on i440fx.
+    pub const BASES: [u16; 2] = [0x600, 0xb000];
+    /// Offset of PM1_STS.
+    pub const STS: u16 = 0;
+    /// Offset of PM1_CNT.
+    pub const CNT: u16 = 4;
+}
+
+/// One attempt to end a run.
+#[derive(Debug, Clone)]
+pub struct Attempt<'a> {
+    /// Its facts in order, the request first.
+    pub facts: Vec<&'a Fact>,
+    /// What came before it in this run, in order.
+    pub before: Vec<&'a Fact>,
+    /// How it left the state machine.
+    pub close: Close,
+}
+
+/// How an attempt left the state machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// QEMU is gone; libvirt released the domain, as far as its hook is recorded.
+    Gone,
+    /// The machine was reset: the guest or libvirt started it again.
+    Reset,
+    /// The guest went to S3.
+    Suspended,
+    /// Nothing came of it for [`limits::PATIENCE`].
+    GivenUp,
+    /// Still going on, or the records end here.
+    Open,
+}
+
+impl<'a> Attempt<'a> {
+    fn begin(fact: &'a Fact, before: Vec<&'a Fact>) -> Self {
+        Self { facts: vec![fact], before, close: Close::Open }
+    }
+
+    /// Boot clock of the request.
+    pub fn began(&self) -> u64 {
+        self.facts.first().map_or(0, |fact| fact.boot_ns)
+    }
+
+    /// The signs of this attempt with their facts, in order.
+    pub fn signs(&self) -> impl Iterator<Item = (&'a Fact, &'a Sign)> + '_ {
+        self.facts.iter().filter_map(|fact| Some((*fact, fact.sign()?)))
+    }
+
+    /// Whether some sign satisfies `test`.
+    pub fn any(&self, test: impl Fn(&Sign) -> bool) -> bool {
+        self.signs().any(|(_, sign)| test(sign))
+    }
+
+    /// The last sign of a soft request.
+    fn last_press(&self) -> u64 {
+        let press = self.signs().filter(|(_, sign)| is_press(sign)).last();
+        press.map_or(self.began(), |(fact, _)| fact.boot_ns)
+    }
+
+    fn is_given_up(&self, now: u64) -> bool {
+        now.saturating_sub(self.last_press()) > limits::PATIENCE && !self.any(is_s5) && !self.any(is_fatal)
+    }
+}
+
+/// All attempts of a run, as of `now`.
+pub fn attempts(run: &Run, now: u64) -> Vec<Attempt<'_>> {
+    let mut machine = Machine::default();
+    for fact in run.in_order() {
+        machine.take(fact);
+    }
+    machine.finish(now)
+}
+
+#[derive(Debug, Default)]
+struct Machine<'a> {
+    past: Vec<&'a Fact>,
+    open: Option<Attempt<'a>>,
+    closed: Vec<Attempt<'a>>,
+}
+
+impl<'a> Machine<'a> {
+    fn take(&mut self, fact: &'a Fact) {
+        self.give_up(fact.boot_ns);
+        if let Some(attempt) = &mut self.open {
+            attempt.facts.push(fact);
+        } else if self.begins(fact) {
+            self.open = Some(Attempt::begin(fact, self.past.clone()));
+        }
+        if let Some(close) = self.open.as_ref().and_then(|attempt| closes(attempt, fact)) {
+            self.close(close);
+        }
+        self.past.push(fact);
+    }
+
+    /// What can be the first sign of an attempt.
+    fn begins(&self, fact: &Fact) -> bool {
+        match (fact.sign(), fact.operation()) {
+            (Some(sign), _) => {
+                is_press(sign) || is_s5(sign) || is_fatal(sign) || matches!(sign, Sign::SuspendDisk)
+            }
+            // Without a probe the first thing to be seen is the end. A run that never started has
+            // nothing to end.
+            (_, Some(Operation::Stopped | Operation::Release)) => self.ran(fact),
+            _ => false,
+        }
+    }
+
+    /// Not a start that failed: libvirt calls `stopped` and `release` then too.
+    fn ran(&self, ended: &Fact) -> bool {
+        use softoff_journal::record::ShutoffReason::Failed;
+        let starting = |fact: &&Fact| matches!(fact.operation(), Some(Operation::Prepare | Operation::Start));
+        let started = |fact: &&Fact| {
+            matches!(fact.operation(), Some(Operation::Started | Operation::Reconnect))
+                || fact.sign().is_some()
+        };
+        let failed = ended.reason() == Some(&Failed);
+        !failed
+            && (self.past.iter().any(|fact| started(fact)) || !self.past.iter().any(|fact| starting(fact)))
+    }
+
+    fn give_up(&mut self, now: u64) {
+        if self.open.as_ref().is_some_and(|attempt| attempt.is_given_up(now)) {
+            self.close(Close::GivenUp);
+        }
+    }
+
+    fn close(&mut self, close: Close) {
+        if let Some(mut attempt) = self.open.take() {
+            attempt.close = close;
+            self.closed.push(attempt);
+        }
+    }
+
+    fn finish(mut self, now: u64) -> Vec<Attempt<'a>> {
+        self.give_up(now);
+        let gone = self.open.as_ref().is_some_and(|attempt| attempt.facts.iter().any(|fact| is_gone(fact)));
+        self.close(if gone { Close::Gone } else { Close::Open });
+        self.closed
+    }
+}
+
+fn closes(attempt: &Attempt<'_>, fact: &Fact) -> Option<Close> {
+    match fact.sign()? {
+        Sign::Reset { .. } | Sign::ResetRequest { .. } if !attempt.any(is_fatal) => Some(Close::Reset),
+        Sign::SuspendRequest => Some(Close::Suspended),
+        _ => None,
+    }
+}
+
+fn is_gone(fact: &Fact) -> bool {
+    matches!(fact.sign(), Some(Sign::Exit { .. }))
+        || matches!(fact.operation(), Some(Operation::Stopped | Operation::Release))
+}
+
+/// A press of the power button, on any stretch of its way into the PM1 block.
+pub fn is_press(sign: &Sign) -> bool {
+    matches!(
+        sign,
+        Sign::QmpSystemPowerdown | Sign::PowerdownRequest | Sign::Powerdown | Sign::PowerButton { .. }
+    )
+}
+
+/// The guest powered itself off: S5, as QEMU's function, its event or KVM's port write shows it.
+pub fn is_s5(sign: &Sign) -> bool {
+    match sign {
+        Sign::ShutdownRequest { cause } | Sign::Shutdown { cause, .. } => cause == "guest-shutdown",
+        Sign::PortIo { port, write: true, value } => {
+            is_pm1(*port, pm1::CNT) && value & pm1::SLP_EN != 0 && value & pm1::SLP_TYP == 0
+        }
+        _ => false,
+    }
+}
+
+/// Whether `port` is the PM1 register at `offset`, on either base.
+pub fn is_pm1(port: u16, offset: u16) -> bool {
+    pm1::BASES.iter().any(|base| port == base + offset)
+}
+
+/// What ends QEMU without the guest: a signal, `quit`, a panic, its own exit.
+pub fn is_fatal(sign: &Sign) -> bool {
+    match sign {
+        Sign::Signal { .. } | Sign::Killed { .. } | Sign::GuestPanicked | Sign::Exit { .. } => true,
+        Sign::ShutdownRequest { cause } | Sign::Shutdown { cause, .. } => cause != "guest-shutdown",
+        _ => false,
+    }
+}

@@ -1,0 +1,198 @@
+//! Evidence: what was seen, told in sentences and in the order of time.
+
+use softoff_journal::record::{HookCall, Operation, ReasonSource, ShutoffReason, Sign};
+
+use crate::attempt::{self, Attempt};
+use crate::cause::Cause;
+use crate::episode::{Evidence, Source};
+use crate::marks::{self, Marks};
+use crate::outcome::{is_libvirt, signal_name, who};
+use crate::phases::seconds;
+use crate::run::{Fact, What};
+
+/// The most pieces of evidence an episode carries; what repeats beyond tells nothing new.
+const MOST: usize = 100;
+
+/// What was seen during an attempt, as it bears on `cause`.
+pub fn evidence(attempt: &Attempt<'_>, marks: &Marks, cause: Cause) -> Vec<Evidence> {
+    let teller = Teller { attempt, marks };
+    let mut told: Vec<Evidence> = Vec::new();
+    for fact in &attempt.facts {
+        let Some(text) = teller.tell(fact) else { continue };
+        if told.last().is_none_or(|last| last.text != text) && told.len() < MOST {
+            told.push(Evidence {
+                source: source(fact),
+                at_seconds: seconds(fact.boot_ns.saturating_sub(marks.request)),
+                text,
+                weight: weight(fact, cause, marks),
+            });
+        }
+    }
+    told
+}
+
+fn source(fact: &Fact) -> Source {
+    match &fact.what {
+        What::Hook(HookCall { reason_source: Some(ReasonSource::Log), .. }) => Source::QemuLog,
+        What::Hook(_) => Source::Hook,
+        What::Sign(Sign::PortIo { .. }) => Source::Kvm,
+        What::Sign(_) => Source::Probe,
+    }
+}
+
+struct Teller<'a> {
+    attempt: &'a Attempt<'a>,
+    marks: &'a Marks,
+}
+
+impl Teller<'_> {
+    fn tell(&self, fact: &Fact) -> Option<String> {
+        match &fact.what {
+            What::Hook(call) => hook(call),
+            What::Sign(sign) => self.sign(fact, sign),
+        }
+    }
+
+    fn sign(&self, fact: &Fact, sign: &Sign) -> Option<String> {
+        let sees = |test: fn(&Sign) -> bool| self.attempt.any(test);
+        Some(match sign {
+            Sign::QmpSystemPowerdown => "system_powerdown arrived over QMP".to_owned(),
+            // Stretches of one press: tell the first that was seen.
+            Sign::PowerdownRequest if sees(|sign| matches!(sign, Sign::QmpSystemPowerdown)) => return None,
+            Sign::PowerdownRequest => "the power button was pressed".to_owned(),
+            Sign::Powerdown
+                if sees(|sign| matches!(sign, Sign::PowerdownRequest | Sign::QmpSystemPowerdown)) =>
+            {
+                return None;
+            }
+            Sign::Powerdown => "QEMU announced POWERDOWN".to_owned(),
+            Sign::PowerButton { enabled: Some(true) } => {
+                "the press reached PM1; the guest has the power button enabled".to_owned()
+            }
+            Sign::PowerButton { enabled: Some(false) } => {
+                "the press was lost: PWRBTN_EN is clear, nothing in the guest listens to the power button"
+                    .to_owned()
+            }
+            Sign::PowerButton { enabled: None } => "the press reached PM1".to_owned(),
+            Sign::Sci { .. } | Sign::PortIo { .. } => self.register(fact, sign)?,
+            Sign::SuspendRequest => "the guest went to sleep (S3)".to_owned(),
+            Sign::SuspendDisk => "the guest hibernates (S4)".to_owned(),
+            Sign::Wakeup => "the guest was woken from sleep".to_owned(),
+            Sign::ShutdownRequest { cause } if cause == "guest-shutdown" => {
+                "the guest powered off (S5)".to_owned()
+            }
+            Sign::ShutdownRequest { cause } => format!("shutdown was requested inside QEMU ({cause})"),
+            Sign::Reset { .. } if sees(|sign| matches!(sign, Sign::ResetRequest { .. })) => return None,
+            Sign::ResetRequest { cause } | Sign::Reset { cause, .. } => reset(cause),
+            Sign::Shutdown { cause, .. } => format!("QEMU announced SHUTDOWN ({cause})"),
+            Sign::Stop => "the vCPUs stopped".to_owned(),
+            Sign::Resume => "the vCPUs run again".to_owned(),
+            Sign::RunState { state } => return state_of_note(state),
+            Sign::VmStop { duration_ns } => {
+                format!("vCPUs paused, storage drained and flushed in {}", span(*duration_ns))
+            }
+            Sign::Killed { .. } if sees(|sign| matches!(sign, Sign::Signal { .. })) => return None,
+            Sign::Killed { signal, sender } => {
+                format!("QEMU took {} from pid {sender}", signal_name(*signal))
+            }
+            Sign::GuestPanicked => "the guest reported a panic".to_owned(),
+            Sign::Signal { signal, sender } => self.signal(fact, *signal, sender),
+            Sign::Exit { status, signal } => exit(*status, *signal),
+            Sign::Other(_) => return None,
+        })
+    }
+
+    /// Of all register accesses only the first raise and the acknowledgement matter.
+    fn register(&self, fact: &Fact, sign: &Sign) -> Option<String> {
+        if Some(fact.boot_ns) == self.marks.acknowledged && !marks::is_sci_raised(sign) {
+            return Some("the guest acknowledged the power button (PWRBTN_STS cleared)".to_owned());
+        }
+        if attempt::is_s5(sign) {
+            return Some("the guest wrote S5 to PM1_CNT".to_owned());
+        }
+        let raised = matches!(sign, Sign::Sci { vcpu: false, .. }) && marks::is_sci_raised(sign);
+        raised.then(|| "the SCI was raised in the guest".to_owned())
+    }
+
+    fn signal(&self, fact: &Fact, signal: i32, sender: &softoff_journal::record::Sender) -> String {
+        let after_s5 = self.marks.s5.is_some_and(|s5| s5 <= fact.boot_ns);
+        let usual =
+            if is_libvirt(sender) && after_s5 && signal == 15 { ", as after every power-off" } else { "" };
+        format!("{} sent {} to QEMU{usual}", who(sender), signal_name(signal))
+    }
+}
+
+fn hook(call: &HookCall) -> Option<String> {
+    let reason = call.reason.as_ref().map(|reason| format!(" (reason: {})", reason_word(reason)));
+    let reason = reason.unwrap_or_default();
+    Some(match &call.operation {
+        Operation::Stopped => format!("libvirt says the domain stopped{reason}"),
+        Operation::Release => format!("libvirt released the domain{reason}"),
+        Operation::Reconnect => "libvirt was restarted and found the domain running".to_owned(),
+        _ => return None,
+    })
+}
+
+fn reason_word(reason: &ShutoffReason) -> &str {
+    match reason {
+        ShutoffReason::Unknown => "unknown",
+        ShutoffReason::Shutdown => "shutdown",
+        ShutoffReason::Destroyed => "destroyed",
+        ShutoffReason::Crashed => "crashed",
+        ShutoffReason::Migrated => "migrated",
+        ShutoffReason::Saved => "saved",
+        ShutoffReason::Failed => "failed",
+        ShutoffReason::FromSnapshot => "from snapshot",
+        ShutoffReason::Daemon => "daemon",
+        ShutoffReason::Other(word) => word,
+    }
+}
+
+fn reset(cause: &str) -> String {
+    match cause {
+        "guest-reset" => "the guest restarted".to_owned(),
+        "host-qmp-system-reset" => "system_reset arrived over QMP".to_owned(),
+        cause => format!("the machine was reset ({cause})"),
+    }
+}
+
+/// States that STOP, RESUME and the rest do not already tell.
+fn state_of_note(state: &str) -> Option<String> {
+    matches!(state, "io-error" | "watchdog" | "guest-panicked" | "postmigrate" | "internal-error")
+        .then(|| format!("QEMU's run state became {state}"))
+}
+
+fn exit(status: Option<i32>, signal: Option<i32>) -> String {
+    match (status, signal) {
+        (_, Some(signal)) => format!("the QEMU process was ended by {}", signal_name(signal)),
+        (Some(status), None) => format!("the QEMU process exited with status {status}"),
+        (None, None) => "the QEMU process ended".to_owned(),
+    }
+}
+
+/// A span of nanoseconds, for people.
+fn span(nanos: u64) -> String {
+    match nanos {
+        0..1_000_000 => format!("{} µs", nanos / 1_000),
+        1_000_000..1_000_000_000 => format!("{} ms", nanos / 1_000_000),
+        _ => format!("{:.1} s", seconds(nanos)),
+    }
+}
+
+/// 1 for the facts that decide the cause, 0 for context.
+fn weight(fact: &Fact, cause: Cause, marks: &Marks) -> f64 {
+    let Some(sign) = fact.sign() else { return 0.0 };
+    let decides = match cause {
+        Cause::GuestNotListening => matches!(sign, Sign::PowerButton { enabled: Some(false) }),
+        Cause::GuestIgnored => Some(fact.boot_ns) == marks.acknowledged || Some(fact.boot_ns) == marks.told,
+        Cause::GuestSleep => matches!(sign, Sign::SuspendRequest | Sign::SuspendDisk),
+        Cause::GuestRebooted => matches!(sign, Sign::ResetRequest { .. } | Sign::Reset { .. }),
+        Cause::GuestCrashed => matches!(sign, Sign::GuestPanicked),
+        Cause::OperatorDestroy | Cause::HostKilled => {
+            matches!(sign, Sign::Signal { .. } | Sign::Killed { .. })
+        }
+        Cause::HostQemuCrash => matches!(sign, Sign::Exit { .. }),
+        _ => false,
+    };
+    f64::from(u8::from(decides))
+}

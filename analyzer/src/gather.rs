@@ -1,0 +1,382 @@
+//! Gathering: which run a record belongs to.
+//!
+//! Hook records know the domain (UUID) and, while libvirt's pid file exists, the process; probe
+//! records know the process; the tracer's record of a process knows both. A run is therefore found
+//! by process where there is one, else by the domain's present run:
+//!
+//! ```text
+//!  prepare ─▶ start ─▶ started(P) ─▶ … probe(P) … ─▶ stopped(P) ─▶ release
+//!  └────────────── one run of the domain: one process P ──────────────┘
+//! ```
+//!
+//! A run is handed on as soon as nothing more can belong to it, so memory is bounded by the
+//! domains that are alive, not by the journal's length.
+
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
+use softoff_journal::record::{HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, TracerState};
+use softoff_journal::{Defect, Entry, Event, Record};
+use uuid::Uuid;
+
+use crate::assemble;
+use crate::episode::Episode;
+use crate::limits;
+use crate::run::{Boot, Fact, Run, What};
+
+/// The present, for what has not ended yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// The boot that runs now.
+    pub boot_id: Uuid,
+    /// Its boot clock now, in nanoseconds.
+    pub boot_ns: u64,
+}
+
+/// What came of a journal.
+#[derive(Debug, Default)]
+pub struct Analysis {
+    /// All episodes, in the order of their boots and beginnings.
+    pub episodes: Vec<Episode>,
+    /// All that could not be read.
+    pub defects: Vec<Defect>,
+}
+
+/// Analyses a whole journal, as [`softoff_journal::Reader`] streams it.
+pub fn analyze(items: impl IntoIterator<Item = Result<Entry, Defect>>, as_of: Option<AsOf>) -> Analysis {
+    let mut analyzer = Analyzer::default();
+    let mut defects = Vec::new();
+    for item in items {
+        match item {
+            Ok(entry) => analyzer.push(&entry),
+            Err(defect) => defects.push(defect),
+        }
+    }
+    let mut episodes = analyzer.finish(as_of);
+    for episode in &mut episodes {
+        let of_boot = |defect: &&Defect| defect.line > 0 && defect.boot_id == Some(episode.boot_id);
+        episode.completeness.bad_lines = defects.iter().filter(of_boot).count() as u64;
+    }
+    Analysis { episodes, defects }
+}
+
+/// Takes records one by one and gives episodes.
+///
+/// Records of one boot may come out of order by up to [`limits::REORDER`]; the reader's order by
+/// boot clock is more than enough.
+#[derive(Debug, Default)]
+pub struct Analyzer {
+    boots: Vec<Gathering>,
+}
+
+impl Analyzer {
+    /// Takes one record.
+    pub fn push(&mut self, entry: &Entry) {
+        let provenance = &entry.origin.provenance;
+        let boot = Boot { id: provenance.boot_id, host: provenance.host.clone() };
+        let known = self.boots.iter().position(|gathering| gathering.boot == boot);
+        let at = known.unwrap_or_else(|| {
+            self.boots.push(Gathering::new(boot));
+            self.boots.len() - 1
+        });
+        self.boots[at].push(&entry.record);
+    }
+
+    /// No more records: everything that is open is closed as of `as_of`, or of the last record.
+    pub fn finish(self, as_of: Option<AsOf>) -> Vec<Episode> {
+        self.boots.into_iter().flat_map(|gathering| gathering.finish(as_of)).collect()
+    }
+}
+
+/// The runs of one boot of one host.
+#[derive(Debug)]
+struct Gathering {
+    boot: Boot,
+    /// Records that an earlier one may still have to come before.
+    waiting: BinaryHeap<Reverse<Waiting>>,
+    /// Runs that may still grow. The newest of a domain is its present one.
+    open: Vec<Run>,
+    /// When the tracer watched: absence of a sign outside proves nothing.
+    watch: Watch,
+    /// Losses that name no process, by time.
+    losses: Vec<(u64, u64)>,
+    /// The latest boot clock seen.
+    now: u64,
+    /// When open runs were last looked through.
+    settled_at: u64,
+    done: Vec<(u64, Episode)>,
+}
+
+/// The stretches in which the tracer was watching.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    /// Beginning and, where it was said, end.
+    stretches: Vec<(u64, Option<u64>)>,
+}
+
+impl Watch {
+    fn note(&mut self, boot_ns: u64, state: &TracerState) {
+        match state {
+            TracerState::Ready { .. } => self.stretches.push((boot_ns, None)),
+            TracerState::Stopped { .. } => {
+                if let Some((_, end @ None)) = self.stretches.last_mut() {
+                    *end = Some(boot_ns);
+                }
+            }
+        }
+    }
+
+    /// The tracer never watched in this boot.
+    pub fn is_empty(&self) -> bool {
+        self.stretches.is_empty()
+    }
+
+    /// Whether one stretch covers all of `from..=to`. A tracer that started again in between, or
+    /// that said it stopped, was away.
+    pub fn covers(&self, from: u64, to: u64) -> bool {
+        let covering = self.stretches.iter().rposition(|(begin, _)| *begin <= from);
+        covering.is_some_and(|at| {
+            let next = self.stretches.get(at + 1).map(|(begin, _)| *begin);
+            let end = self.stretches[at].1.into_iter().chain(next).min();
+            end.is_none_or(|end| end >= to)
+        })
+    }
+}
+
+impl Gathering {
+    fn new(boot: Boot) -> Self {
+        Self {
+            boot,
+            waiting: BinaryHeap::new(),
+            open: Vec::new(),
+            watch: Watch::default(),
+            losses: Vec::new(),
+            now: 0,
+            settled_at: 0,
+            done: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, record: &Record) {
+        self.now = self.now.max(record.boot_ns);
+        self.waiting.push(Reverse(Waiting::new(record)));
+        let due = self.now.saturating_sub(limits::REORDER);
+        while self.waiting.peek().is_some_and(|Reverse(next)| next.key.0 < due) {
+            self.take_next();
+        }
+    }
+
+    fn take_next(&mut self) {
+        if let Some(Reverse(next)) = self.waiting.pop() {
+            self.take(&next.record);
+        }
+    }
+
+    fn take(&mut self, record: &Record) {
+        match &record.event {
+            Event::Provenance(_) => {}
+            Event::Hook(call) => self.hook(record, call),
+            Event::Qemu(process) => self.qemu(record.boot_ns, process),
+            Event::Tracer(state) => self.watch.note(record.boot_ns, state),
+            Event::Probe(hit) => self.probe(record, hit),
+            Event::Loss(loss) => self.loss(record.boot_ns, loss),
+        }
+        if record.boot_ns.saturating_sub(self.settled_at) > limits::SETTLE_AFTER_RELEASE {
+            self.settle(record.boot_ns);
+        }
+    }
+
+    fn hook(&mut self, record: &Record, call: &HookCall) {
+        let process = process_of(call);
+        let at = self.run_for_hook(call, process);
+        let run = &mut self.open[at];
+        run.uuid = run.uuid.or(call.uuid);
+        run.name = Some(call.domain.clone());
+        run.os = run.os.take().or_else(|| call.os.clone());
+        run.process = run.process.or(process);
+        run.add(Fact { boot_ns: record.boot_ns, wall: record.wall, what: What::Hook(call.clone()) });
+    }
+
+    /// The run a hook call belongs to: the one of its process, else the domain's present one
+    /// unless this call begins another.
+    fn run_for_hook(&mut self, call: &HookCall, process: Option<ProcessId>) -> usize {
+        if let Some(at) = process.and_then(|process| self.find_process(process)) {
+            return at;
+        }
+        let present = self.open.iter().rposition(|run| is_domain(run, call));
+        match present.filter(|at| continues(&self.open[*at], call, process)) {
+            Some(at) => at,
+            None => self.open_run(),
+        }
+    }
+
+    fn qemu(&mut self, boot_ns: u64, process: &QemuProcess) {
+        let at = self.run_for_process(process.process);
+        let run = &mut self.open[at];
+        run.uuid = run.uuid.or(process.uuid);
+        run.name = run.name.take().or_else(|| process.domain.clone());
+        run.os = run.os.take().or_else(|| process.os.clone());
+        run.watched = run.watched.take().or_else(|| Some((boot_ns, process.clone())));
+        self.unite(at);
+    }
+
+    /// A run found through its process may be the later half of one the hook began.
+    fn unite(&mut self, at: usize) {
+        let Some(uuid) = self.open[at].uuid else { return };
+        let other = self.open.iter().rposition(|run| run.uuid == Some(uuid) && run.process.is_none());
+        if let Some(other) = other.filter(|other| *other != at && may_be_one(&self.open[*other])) {
+            let part = self.open.remove(at);
+            let other = if at < other { other - 1 } else { other };
+            self.open[other].absorb(part);
+        }
+    }
+
+    fn probe(&mut self, record: &Record, hit: &ProbeHit) {
+        let at = self.run_for_process(hit.process);
+        let what = What::Sign(hit.sign.clone());
+        self.open[at].add(Fact { boot_ns: record.boot_ns, wall: record.wall, what });
+    }
+
+    fn loss(&mut self, boot_ns: u64, loss: &Loss) {
+        match loss.process.and_then(|process| self.find_process(process)) {
+            Some(at) => self.open[at].lost += loss.count,
+            None => self.losses.push((boot_ns, loss.count)),
+        }
+    }
+
+    fn run_for_process(&mut self, process: ProcessId) -> usize {
+        self.find_process(process).unwrap_or_else(|| {
+            let at = self.open_run();
+            self.open[at].process = Some(process);
+            at
+        })
+    }
+
+    fn find_process(&self, process: ProcessId) -> Option<usize> {
+        self.open.iter().rposition(|run| run.process == Some(process))
+    }
+
+    fn open_run(&mut self) -> usize {
+        self.open.push(Run::new(self.boot.clone()));
+        self.open.len() - 1
+    }
+
+    /// Hands on the runs to which nothing can be added any more.
+    fn settle(&mut self, now: u64) {
+        self.settled_at = now;
+        let (settled, open) =
+            std::mem::take(&mut self.open).into_iter().partition(|run| is_settled(run, now));
+        self.open = open;
+        self.close(settled, now);
+        let oldest = self.open.iter().filter_map(first_fact).min().unwrap_or(now);
+        self.losses.retain(|(at, _)| *at + limits::SETTLE_AFTER_EXIT >= oldest);
+    }
+
+    fn close(&mut self, runs: Vec<Run>, now: u64) {
+        for run in runs {
+            let context = assemble::Context { watch: &self.watch, losses: &self.losses, now };
+            self.done.extend(assemble::episodes(&run, &context));
+        }
+    }
+
+    fn finish(mut self, as_of: Option<AsOf>) -> Vec<Episode> {
+        let present = as_of.filter(|as_of| as_of.boot_id == self.boot.id);
+        let now = present.map_or(self.now, |as_of| as_of.boot_ns.max(self.now));
+        while !self.waiting.is_empty() {
+            self.take_next();
+        }
+        let open = std::mem::take(&mut self.open);
+        self.close(open, now);
+        self.done.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
+        self.done.into_iter().map(|(_, episode)| episode).collect()
+    }
+}
+
+/// A record in the heap: by boot clock, then the hook's before the tracer's, then by content, so
+/// that the order of arrival does not matter.
+#[derive(Debug, PartialEq, Eq)]
+struct Waiting {
+    key: (u64, u8, String),
+    record: Record,
+}
+
+impl Waiting {
+    fn new(record: &Record) -> Self {
+        let rank = match record.event {
+            Event::Provenance(_) | Event::Tracer(_) => 0,
+            Event::Qemu(_) => 1,
+            Event::Hook(_) => 2,
+            Event::Probe(_) => 3,
+            Event::Loss(_) => 4,
+        };
+        Self { key: (record.boot_ns, rank, format!("{:?}", record.event)), record: record.clone() }
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+fn process_of(call: &HookCall) -> Option<ProcessId> {
+    Some(ProcessId { pid: call.pid?, start_ticks: call.start_ticks? })
+}
+
+fn is_domain(run: &Run, call: &HookCall) -> bool {
+    match (run.uuid, call.uuid) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => run.name.as_deref() == Some(call.domain.as_str()),
+    }
+}
+
+/// Whether `call` goes on with the domain's present run rather than beginning another.
+fn continues(run: &Run, call: &HookCall, process: Option<ProcessId>) -> bool {
+    if has(run, &Operation::Release) {
+        return false;
+    }
+    if run.process.is_some() && process.is_some() && run.process != process {
+        return false;
+    }
+    match call.operation {
+        // A run begins with these; only others of them may stand before.
+        Operation::Migrate | Operation::Restore | Operation::Prepare | Operation::Start => {
+            may_be_one(run) && !has(run, &call.operation)
+        }
+        _ => true,
+    }
+}
+
+/// Nothing of this run tells of a QEMU process yet.
+fn may_be_one(run: &Run) -> bool {
+    let before_qemu = |fact: &Fact| {
+        use Operation::{Migrate, Prepare, Restore, Start};
+        matches!(fact.operation(), Some(Migrate | Restore | Prepare | Start))
+    };
+    run.process.is_none() && run.facts.iter().all(before_qemu)
+}
+
+fn has(run: &Run, operation: &Operation) -> bool {
+    run.facts.iter().any(|fact| fact.operation() == Some(operation))
+}
+
+fn first_fact(run: &Run) -> Option<u64> {
+    run.facts.iter().map(|fact| fact.boot_ns).min()
+}
+
+fn is_settled(run: &Run, now: u64) -> bool {
+    run.facts.iter().any(|fact| {
+        let settle = match (&fact.what, fact.operation()) {
+            (_, Some(Operation::Release)) => limits::SETTLE_AFTER_RELEASE,
+            (What::Sign(softoff_journal::record::Sign::Exit { .. }), _) => limits::SETTLE_AFTER_EXIT,
+            _ => return false,
+        };
+        now.saturating_sub(fact.boot_ns) > settle
+    })
+}

@@ -1,0 +1,27 @@
+//! The few durations that judgements rest on, with their reasons. All in nanoseconds.
+
+const SECOND: u64 = 1_000_000_000;
+
+/// From here on a shutdown is slow. The longest of 51 shutdown cycles in public Windows event logs
+/// took 49 s, so a minute is above what healthy guests need.
+pub const SLOW: u64 = 60 * SECOND;
+
+/// A request that nothing came of counts as ignored after this. It is the longest grace period in
+/// common use (Windows templates of KubeVirt), so a later stop was not waiting for that request.
+pub const PATIENCE: u64 = 3600 * SECOND;
+
+/// How far out of order records may come: a hook stamps its record before it writes it, and the
+/// tracer drains its buffer at its own pace.
+pub const REORDER: u64 = 10 * SECOND;
+
+/// A run whose last hook was seen is finished once the journal has moved on by this much: hook and
+/// tracer write at different speeds.
+pub const SETTLE_AFTER_RELEASE: u64 = 60 * SECOND;
+
+/// A run whose process is gone but whose last hook was not seen is finished after this. libvirt
+/// gives up on a QEMU after 40 s, plus 2 s for each host device, and serialises its hooks.
+pub const SETTLE_AFTER_EXIT: u64 = 600 * SECOND;
+
+/// The most facts kept of one run. Sentinels give some tens for a shutdown; only a guest that
+/// resets or misuses its registers without end comes near this, and what goes is counted as lost.
+pub const FACTS_PER_RUN: usize = 20_000;

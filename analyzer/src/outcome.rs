@@ -1,0 +1,243 @@
+//! Outcome: how an attempt ended and which way the request took. Only what follows from the path.
+
+use softoff_journal::record::{Sender, ShutoffReason, Sign};
+
+use crate::attempt::{self, Attempt, Close};
+use crate::episode::{Outcome, Path, Verdict};
+use crate::limits;
+use crate::marks::Marks;
+use crate::sight::Sight;
+
+/// The way out of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What ended it, where it was not the guest's S5.
+    pub by: Ender,
+}
+
+/// What ended QEMU or the attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ender {
+    /// The guest.
+    Guest,
+    /// libvirt, on somebody's behalf.
+    Libvirt,
+    /// A signal of another process.
+    Stranger(Sender, i32),
+    /// `quit` over QMP, which libvirt never sends, or a closed display window.
+    Console,
+    /// QEMU itself.
+    Qemu,
+    /// Nothing tells.
+    Unknown,
+}
+
+/// How the attempt ended, as far as `sight` reached.
+pub fn end(attempt: &Attempt<'_>, marks: &Marks, sight: &Sight) -> End {
+    let new = |outcome, by| End { outcome, by };
+    match attempt.close {
+        Close::Open => new(Outcome::Pending, Ender::Unknown),
+        Close::GivenUp => new(Outcome::Ignored, Ender::Guest),
+        Close::Suspended => new(Outcome::Slept, Ender::Guest),
+        Close::Reset if by_host(attempt) => new(Outcome::Rebooted, Ender::Libvirt),
+        Close::Reset => new(Outcome::Rebooted, Ender::Guest),
+        Close::Gone => gone(attempt, marks, sight),
+    }
+}
+
+fn gone(attempt: &Attempt<'_>, marks: &Marks, sight: &Sight) -> End {
+    let new = |outcome, by| End { outcome, by };
+    if marks.s5.is_some() {
+        let hibernated = attempt.any(|sign| matches!(sign, Sign::SuspendDisk));
+        return new(if hibernated { Outcome::Slept } else { Outcome::Soft }, Ender::Guest);
+    }
+    if panicked(attempt) {
+        return new(Outcome::Crashed, Ender::Guest);
+    }
+    let killer = killer(attempt);
+    if let Some(ender @ (Ender::Stranger(..) | Ender::Console)) = killer {
+        return new(Outcome::Hard, ender);
+    }
+    match attempt.facts.iter().rev().find_map(|fact| fact.reason()) {
+        Some(ShutoffReason::Shutdown) => new(Outcome::Soft, Ender::Unknown),
+        Some(ShutoffReason::Saved) => new(Outcome::Saved, Ender::Libvirt),
+        Some(ShutoffReason::Migrated) => new(Outcome::Migrated, Ender::Libvirt),
+        Some(ShutoffReason::Destroyed | ShutoffReason::FromSnapshot | ShutoffReason::Daemon) => {
+            new(Outcome::Hard, Ender::Libvirt)
+        }
+        reason => without_reason(attempt, reason, killer.as_ref(), sight),
+    }
+}
+
+/// libvirt's word is missing or says little: what the signs alone tell.
+fn without_reason(
+    attempt: &Attempt<'_>,
+    reason: Option<&ShutoffReason>,
+    killer: Option<&Ender>,
+    sight: &Sight,
+) -> End {
+    let new = |outcome, by| End { outcome, by };
+    match killer {
+        Some(_) if left_by_migration(attempt) => new(Outcome::Migrated, Ender::Libvirt),
+        // libvirt sends SIGTERM after every S5 too: only who would have seen S5 can tell.
+        Some(_) if sight.s5 => new(Outcome::Hard, Ender::Libvirt),
+        None if attempt.any(is_crash) => new(Outcome::Crashed, Ender::Qemu),
+        None if reason == Some(&ShutoffReason::Crashed) => new(Outcome::Crashed, Ender::Unknown),
+        _ => new(Outcome::Hard, Ender::Unknown),
+    }
+}
+
+/// Who ended QEMU while the guest ran, by the first sign of it.
+fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
+    attempt.signs().find_map(|(_, sign)| match sign {
+        Sign::Signal { signal, sender } if is_deadly_from_outside(*signal) => {
+            Some(sender_of(sender, *signal))
+        }
+        Sign::ShutdownRequest { cause } | Sign::Shutdown { cause, .. }
+            if matches!(cause.as_str(), "host-qmp-quit" | "host-ui") =>
+        {
+            Some(Ender::Console)
+        }
+        _ => None,
+    })
+}
+
+fn sender_of(sender: &Sender, signal: i32) -> Ender {
+    if is_libvirt(sender) { Ender::Libvirt } else { Ender::Stranger(sender.clone(), signal) }
+}
+
+/// Whether the sender is libvirt's QEMU daemon, monolithic or modular.
+pub fn is_libvirt(sender: &Sender) -> bool {
+    matches!(sender.comm.as_str(), "libvirtd" | "virtqemud")
+}
+
+/// SIGHUP, SIGINT, SIGQUIT, SIGKILL and SIGTERM come from others; faults and aborts from within.
+fn is_deadly_from_outside(signal: i32) -> bool {
+    matches!(signal, 1 | 2 | 3 | 9 | 15)
+}
+
+fn is_crash(sign: &Sign) -> bool {
+    match sign {
+        Sign::Exit { status, signal } => signal.is_some() || status.is_some_and(|status| status != 0),
+        _ => false,
+    }
+}
+
+fn panicked(attempt: &Attempt<'_>) -> bool {
+    attempt.any(|sign| match sign {
+        Sign::GuestPanicked => true,
+        Sign::ShutdownRequest { cause } | Sign::Shutdown { cause, .. } => cause == "guest-panic",
+        _ => false,
+    })
+}
+
+/// QEMU's state before it was ended: libvirt saves and migrates the same way, by migration.
+fn left_by_migration(attempt: &Attempt<'_>) -> bool {
+    let states = attempt.before.iter().chain(&attempt.facts).filter_map(|fact| match fact.sign()? {
+        Sign::RunState { state } => Some(state.as_str()),
+        _ => None,
+    });
+    let mut last = None;
+    for state in states.filter(|state| *state != "shutdown") {
+        last = Some(state);
+    }
+    matches!(last, Some("postmigrate" | "finish-migrate"))
+}
+
+fn by_host(attempt: &Attempt<'_>) -> bool {
+    let reset = attempt.signs().find_map(|(_, sign)| match sign {
+        Sign::Reset { cause, .. } | Sign::ResetRequest { cause } => Some(cause.as_str()),
+        _ => None,
+    });
+    reset.is_some_and(|cause| cause.starts_with("host-"))
+}
+
+/// Which way the request took and who asked, as far as it was seen.
+pub fn request(attempt: &Attempt<'_>, marks: &Marks, end: &End) -> (Path, Option<String>) {
+    if attempt.any(attempt::is_press) {
+        return (Path::Acpi, Some(presser(attempt)));
+    }
+    match &end.by {
+        Ender::Guest => (Path::Guest, Some("the guest, or its agent on somebody's behalf".to_owned())),
+        Ender::Stranger(sender, signal) => {
+            (Path::Signal, Some(format!("{} with {}", who(sender), signal_name(*signal))))
+        }
+        Ender::Console => (Path::Destroy, Some("a QMP client (quit) or a closed display window".to_owned())),
+        Ender::Libvirt => (Path::Destroy, Some("libvirt".to_owned())),
+        Ender::Qemu | Ender::Unknown if marks.s5.is_some() => (Path::Guest, None),
+        Ender::Qemu | Ender::Unknown => (Path::None, None),
+    }
+}
+
+fn presser(attempt: &Attempt<'_>) -> String {
+    if attempt.any(|sign| matches!(sign, Sign::QmpSystemPowerdown)) {
+        "system_powerdown over QMP".to_owned()
+    } else {
+        "inside QEMU (a watchdog, VNC or IPMI), or over QMP unseen".to_owned()
+    }
+}
+
+/// How often the button was pressed: each press shows on several stretches of its way, so the
+/// stretch that shows the most presses counts.
+pub fn presses(attempt: &Attempt<'_>) -> u32 {
+    let count = |test: fn(&Sign) -> bool| attempt.signs().filter(|(_, sign)| test(sign)).count();
+    let counts = [
+        count(|sign| matches!(sign, Sign::QmpSystemPowerdown)),
+        count(|sign| matches!(sign, Sign::PowerdownRequest)),
+        count(|sign| matches!(sign, Sign::Powerdown)),
+        count(|sign| matches!(sign, Sign::PowerButton { .. })),
+    ];
+    counts.into_iter().max().and_then(|most| u32::try_from(most).ok()).unwrap_or(0)
+}
+
+/// Whether a soft request was followed by a hard stop.
+pub fn escalated(path: Path, end: &End, marks: &Marks) -> bool {
+    path == Path::Acpi && (end.outcome == Outcome::Hard || was_reset(end, marks))
+}
+
+/// Reset from outside before the guest was off, as opposed to `virsh reboot`, which waits for S5.
+fn was_reset(end: &End, marks: &Marks) -> bool {
+    end.outcome == Outcome::Rebooted && end.by == Ender::Libvirt && marks.s5.is_none()
+}
+
+/// The verdict, from the outcome, who ended it and how long it took.
+pub fn verdict(end: &End, path: Path, marks: &Marks, nanos: u64) -> Verdict {
+    let slow = nanos >= limits::SLOW;
+    match end.outcome {
+        Outcome::Rebooted if was_reset(end, marks) => Verdict::Failed,
+        Outcome::Soft | Outcome::Pending if slow => Verdict::Slow,
+        Outcome::Soft | Outcome::Pending | Outcome::Saved | Outcome::Migrated => Verdict::Clean,
+        Outcome::Rebooted if end.by == Ender::Libvirt => Verdict::Clean,
+        // Nobody outside asked: the guest slept or restarted of its own accord.
+        Outcome::Slept | Outcome::Rebooted if path == Path::Guest => Verdict::Clean,
+        Outcome::Slept | Outcome::Rebooted | Outcome::Hard | Outcome::Crashed | Outcome::Ignored => {
+            Verdict::Failed
+        }
+    }
+}
+
+/// A process, for people.
+pub fn who(sender: &Sender) -> String {
+    format!("{} (pid {})", sender.comm, sender.pid)
+}
+
+/// The name of a signal (Linux numbers, x86-64 and arm64).
+pub fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        15 => "SIGTERM",
+        31 => "SIGSYS",
+        other => return format!("signal {other}"),
+    };
+    name.to_owned()
+}

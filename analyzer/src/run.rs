@@ -1,0 +1,150 @@
+//! A run: one life of one QEMU process of one domain, and every fact recorded about it.
+
+use chrono::{DateTime, Utc};
+use softoff_journal::record::{HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
+use uuid::Uuid;
+
+use crate::limits;
+
+/// The host and boot a run belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Boot {
+    /// Boot id: boot clocks compare only within it.
+    pub id: Uuid,
+    /// Host name.
+    pub host: String,
+}
+
+/// One life of one QEMU process.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Where and when it ran.
+    pub boot: Boot,
+    /// Domain UUID.
+    pub uuid: Option<Uuid>,
+    /// Domain name.
+    pub name: Option<String>,
+    /// libosinfo id of the guest.
+    pub os: Option<String>,
+    /// The process.
+    pub process: Option<ProcessId>,
+    /// What the tracer found out about the process, and when it began to watch it.
+    pub watched: Option<(u64, QemuProcess)>,
+    /// What happened, in no particular order until [`Run::in_order`].
+    pub facts: Vec<Fact>,
+    /// Facts and events that are known to be missing.
+    pub lost: u64,
+}
+
+/// Something that happened to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// Boot clock in nanoseconds.
+    pub boot_ns: u64,
+    /// Wall time, for people.
+    pub wall: DateTime<Utc>,
+    /// What happened.
+    pub what: What,
+}
+
+/// Who saw what.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// libvirt called the hook.
+    Hook(HookCall),
+    /// A sentinel fired.
+    Sign(Sign),
+}
+
+impl Run {
+    /// A run of which nothing is known yet.
+    pub fn new(boot: Boot) -> Self {
+        Self {
+            boot,
+            uuid: None,
+            name: None,
+            os: None,
+            process: None,
+            watched: None,
+            facts: Vec::new(),
+            lost: 0,
+        }
+    }
+
+    /// Adds a fact. Beyond a bound the older half makes room: a guest can cause facts without end,
+    /// and how a run ended is told by its last ones.
+    pub fn add(&mut self, fact: Fact) {
+        if self.facts.len() >= limits::FACTS_PER_RUN {
+            self.facts.drain(..limits::FACTS_PER_RUN / 2);
+            self.lost += limits::FACTS_PER_RUN as u64 / 2;
+        }
+        self.facts.push(fact);
+    }
+
+    /// Takes over what another part of the same run holds.
+    pub fn absorb(&mut self, other: Self) {
+        self.uuid = self.uuid.or(other.uuid);
+        self.name = self.name.take().or(other.name);
+        self.os = self.os.take().or(other.os);
+        self.process = self.process.or(other.process);
+        self.watched = self.watched.take().or(other.watched);
+        self.facts.extend(other.facts);
+        self.lost += other.lost;
+    }
+
+    /// The facts in the order of the boot clock; those of one moment in a fixed order, so that the
+    /// same facts always give the same episode.
+    pub fn in_order(&self) -> Vec<&Fact> {
+        let mut facts: Vec<&Fact> = self.facts.iter().collect();
+        facts.sort_by_cached_key(|fact| (fact.boot_ns, fact.rank(), format!("{:?}", fact.what)));
+        facts
+    }
+
+    /// The last reason libvirt gave for the domain being off.
+    pub fn reason(&self) -> Option<&HookCall> {
+        self.in_order().into_iter().rev().find_map(|fact| match &fact.what {
+            What::Hook(call) if call.reason.is_some() => Some(call),
+            _ => None,
+        })
+    }
+
+    /// Whether any hook call of this run was recorded.
+    pub fn has_hook(&self) -> bool {
+        self.facts.iter().any(|fact| matches!(fact.what, What::Hook(_)))
+    }
+}
+
+impl Fact {
+    /// The hook's operation, if libvirt's hook is what this fact is about.
+    pub fn operation(&self) -> Option<&Operation> {
+        match &self.what {
+            What::Hook(call) => Some(&call.operation),
+            What::Sign(_) => None,
+        }
+    }
+
+    /// The sign, if a sentinel is what this fact is about.
+    pub fn sign(&self) -> Option<&Sign> {
+        match &self.what {
+            What::Hook(_) => None,
+            What::Sign(sign) => Some(sign),
+        }
+    }
+
+    /// libvirt's reason, if this fact carries one.
+    pub fn reason(&self) -> Option<&ShutoffReason> {
+        match &self.what {
+            What::Hook(call) => call.reason.as_ref(),
+            What::Sign(_) => None,
+        }
+    }
+
+    /// Causes before effects where the clock cannot tell: signs, then the hook.
+    fn rank(&self) -> u8 {
+        match &self.what {
+            What::Sign(Sign::Exit { .. }) => 1,
+            What::Sign(_) => 0,
+            What::Hook(_) => 2,
+        }
+    }
+}

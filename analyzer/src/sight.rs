@@ -1,0 +1,111 @@
+//! Sight: what could have been seen of an attempt. What was out of sight proves nothing by its
+//! absence.
+
+use softoff_journal::record::{Coverage, ReasonSource, Sign};
+
+use crate::attempt::Attempt;
+use crate::episode::Tier;
+use crate::gather::Watch;
+use crate::limits;
+use crate::run::{Run, What};
+
+/// A process that the tracer found this soon after its start was watched from the beginning:
+/// firmware takes longer than that to let anything run that could shut down.
+const FOUND_AT_START: u64 = 3_000_000_000;
+
+const TICK_NS: u64 = 10_000_000;
+
+/// What could have been seen of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sight {
+    /// The best source that covered it from its first sign to its last.
+    pub tier: Tier,
+    /// An S5 of the guest would have been seen.
+    pub s5: bool,
+    /// A press of the power button would have been seen, as long before the attempt as anybody
+    /// waits for one.
+    pub earlier_presses: bool,
+    /// What is missing, and what that costs.
+    pub missing: Vec<String>,
+}
+
+impl Sight {
+    /// What could be seen of `attempt`.
+    pub fn of(run: &Run, attempt: &Attempt<'_>, watch: &Watch) -> Self {
+        let first = attempt.began();
+        let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns);
+        let coverage = run.watched.as_ref().and_then(|(since, process)| {
+            (*since <= first && watch.covers(first, last)).then_some((*since, process.coverage))
+        });
+        Self {
+            tier: tier(run, coverage.map(|(_, coverage)| coverage)),
+            s5: coverage.is_some_and(|(_, coverage)| coverage >= Coverage::Kvm),
+            earlier_presses: coverage.is_some_and(|(since, coverage)| {
+                coverage == Coverage::Symbols && reaches_back(run, attempt, watch, since)
+            }),
+            missing: missing(run, coverage.map(|(_, coverage)| coverage), watch),
+        }
+    }
+}
+
+/// Watched for as long before the attempt as a request can wait, or from the process's start.
+fn reaches_back(run: &Run, attempt: &Attempt<'_>, watch: &Watch, since: u64) -> bool {
+    let began = attempt.began();
+    let start = run.process.map_or(0, |process| process.start_ticks * TICK_NS);
+    let from_start = since <= start + FOUND_AT_START;
+    let back = began.saturating_sub(limits::PATIENCE);
+    (from_start || since <= back) && watch.covers(since.max(back), began)
+}
+
+fn tier(run: &Run, coverage: Option<Coverage>) -> Tier {
+    match coverage {
+        Some(Coverage::Symbols) => Tier::Probe,
+        Some(Coverage::Kvm) => Tier::Kvm,
+        Some(Coverage::Process) => Tier::Process,
+        None if reads_log(run) => Tier::Log,
+        None => Tier::Hook,
+    }
+}
+
+fn reads_log(run: &Run) -> bool {
+    run.facts.iter().any(|fact| match &fact.what {
+        What::Hook(call) => call.reason_source == Some(ReasonSource::Log),
+        What::Sign(_) => false,
+    })
+}
+
+fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch) -> Vec<String> {
+    let mut missing = Vec::new();
+    match &run.watched {
+        Some((_, process)) => {
+            missing.extend(process.missing.iter().map(|part| format!("{}: {}", part.name, part.consequence)));
+            if coverage.is_none() {
+                missing.push(
+                    "the probe did not watch from the first sign to the last: what is absent may \
+                              have happened unseen"
+                        .to_owned(),
+                );
+            }
+        }
+        None if watch.is_empty() => missing.push(
+            "no probe ran: the request, the guest's answer and the senders of signals are not recorded; run \
+             `softoff trace`"
+                .to_owned(),
+        ),
+        None => missing.push("the probe did not find this QEMU process".to_owned()),
+    }
+    if !run.has_hook() {
+        missing.push(
+            "no hook call was recorded: when libvirt released the domain, and why it says it is off, \
+                      are not known; run `softoff install`"
+                .to_owned(),
+        );
+    } else if coverage < Some(Coverage::Kvm) && run.reason().is_none() && ended(run) {
+        missing.push("libvirt's reason for the domain being off was not readable".to_owned());
+    }
+    missing
+}
+
+fn ended(run: &Run) -> bool {
+    run.facts.iter().any(|fact| matches!(fact.sign(), Some(Sign::Exit { .. })))
+}

@@ -1,0 +1,194 @@
+//! A small language for journals: what hook and probe would have recorded, in seconds after a
+//! moment at which the VM already runs.
+
+#![allow(dead_code, reason = "each test binary uses its own part of the language")]
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Duration, Utc};
+use softoff_analyzer::{AsOf, Episode, analyze};
+use softoff_journal::record::{
+    Clocks, Coverage, HookCall, Operation, ProbeHit, ProcessId, Provenance, QemuProcess, ReasonSource,
+    Sender, ShutoffReason, Sign, TracerState,
+};
+use softoff_journal::{Entry, Event, Origin, Record};
+use uuid::Uuid;
+
+pub const PROCESS: ProcessId = ProcessId { pid: 4242, start_ticks: 100_000 };
+pub const UUID: Uuid = Uuid::from_u128(0x5050);
+pub const BOOT: Uuid = Uuid::from_u128(0xb007);
+/// The process starts 1000 s after boot; stories begin 100 s later.
+const ZERO: u64 = 1_100_000_000_000;
+
+#[derive(Debug, Clone)]
+pub struct Story {
+    pub process: ProcessId,
+    pub domain: String,
+    pub uuid: Uuid,
+    pub records: Vec<Record>,
+}
+
+pub fn at(seconds: f64) -> u64 {
+    (ZERO as f64 + seconds * 1e9).round() as u64
+}
+
+fn wall(boot_ns: u64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_790_000_000, 0).expect("a date")
+        + Duration::nanoseconds(i64::try_from(boot_ns).expect("small"))
+}
+
+impl Default for Story {
+    fn default() -> Self {
+        Self { process: PROCESS, domain: "web-1".to_owned(), uuid: UUID, records: Vec::new() }
+    }
+}
+
+impl Story {
+    /// A VM that the tracer has watched from its start, and the hook too.
+    pub fn watched() -> Self {
+        Self::default().started(-100.0).found(-100.0, Coverage::Symbols)
+    }
+
+    pub fn record(mut self, seconds: f64, event: Event) -> Self {
+        let boot_ns = at(seconds);
+        self.records.push(Record { boot_ns, wall: wall(boot_ns), event });
+        self
+    }
+
+    pub fn sign(self, seconds: f64, sign: Sign) -> Self {
+        let process = self.process;
+        self.record(seconds, Event::Probe(ProbeHit { process, tid: process.pid, sign }))
+    }
+
+    pub fn hook(self, seconds: f64, operation: Operation, reason: Option<ShutoffReason>) -> Self {
+        let with_pid = matches!(operation, Operation::Started | Operation::Reconnect | Operation::Stopped);
+        let call = HookCall {
+            domain: self.domain.clone(),
+            uuid: Some(self.uuid),
+            operation,
+            sub_operation: "end".to_owned(),
+            extra: "-".to_owned(),
+            reason_source: reason.as_ref().map(|_| ReasonSource::Argument),
+            reason,
+            pid: with_pid.then_some(self.process.pid),
+            start_ticks: with_pid.then_some(self.process.start_ticks),
+            os: None,
+            trouble: Vec::new(),
+        };
+        self.record(seconds, Event::Hook(call))
+    }
+
+    pub fn started(self, seconds: f64) -> Self {
+        self.hook(seconds - 0.5, Operation::Prepare, None).hook(seconds - 0.4, Operation::Start, None).hook(
+            seconds + 0.6,
+            Operation::Started,
+            None,
+        )
+    }
+
+    pub fn found(self, seconds: f64, coverage: Coverage) -> Self {
+        let found = QemuProcess {
+            process: self.process,
+            domain: Some(self.domain.clone()),
+            uuid: Some(self.uuid),
+            os: None,
+            executable: "/usr/bin/qemu-system-x86_64".to_owned(),
+            build_id: Some("ab12".to_owned()),
+            version: None,
+            accelerator: Some("kvm".to_owned()),
+            coverage,
+            missing: Vec::new(),
+        };
+        self.record(seconds - 500.0, Event::Tracer(TracerState::Ready { pid: 7, missing: Vec::new() }))
+            .record(seconds + 0.01, Event::Qemu(found))
+    }
+
+    /// `system_powerdown` up to the PM1 block.
+    pub fn press(self, seconds: f64, enabled: bool) -> Self {
+        self.sign(seconds, Sign::QmpSystemPowerdown)
+            .sign(seconds + 0.000_01, Sign::PowerdownRequest)
+            .sign(seconds + 0.001, Sign::Powerdown)
+            .sign(seconds + 0.001_1, Sign::PowerButton { enabled: Some(enabled) })
+    }
+
+    pub fn sci(self, seconds: f64) -> Self {
+        self.sign(seconds, Sign::Sci { vcpu: false, status: Some(0x100), enable: Some(0x120) })
+    }
+
+    pub fn acknowledged(self, seconds: f64) -> Self {
+        self.sign(seconds, Sign::Sci { vcpu: true, status: Some(0), enable: Some(0x120) })
+    }
+
+    /// A press that the guest takes.
+    pub fn heard(self, seconds: f64) -> Self {
+        self.press(seconds, true).sci(seconds + 0.001_2).acknowledged(seconds + 0.05)
+    }
+
+    pub fn s5(self, seconds: f64) -> Self {
+        self.sign(seconds, Sign::ShutdownRequest { cause: "guest-shutdown".to_owned() })
+            .sign(seconds + 0.001, Sign::Shutdown { guest: true, cause: "guest-shutdown".to_owned() })
+            .sign(seconds + 0.002, Sign::Stop)
+            .sign(seconds + 0.006, Sign::VmStop { duration_ns: 5_000_000 })
+    }
+
+    pub fn signal(self, seconds: f64, signal: i32, comm: &str) -> Self {
+        let sender = Sender { pid: 999, comm: comm.to_owned() };
+        self.sign(seconds, Sign::Signal { signal, sender })
+    }
+
+    /// SIGTERM and what QEMU makes of it.
+    pub fn terminated(self, seconds: f64, comm: &str) -> Self {
+        self.signal(seconds, 15, comm)
+            .sign(seconds + 0.001, Sign::Killed { signal: 15, sender: 999 })
+            .sign(seconds + 0.002, Sign::Shutdown { guest: false, cause: "host-signal".to_owned() })
+    }
+
+    pub fn exit(self, seconds: f64) -> Self {
+        self.sign(seconds, Sign::Exit { status: Some(0), signal: None })
+    }
+
+    pub fn released(self, seconds: f64, reason: Option<ShutoffReason>) -> Self {
+        self.hook(seconds, Operation::Stopped, reason.clone()).hook(seconds + 0.1, Operation::Release, reason)
+    }
+
+    /// Everything after the guest's S5 on libvirt's side.
+    pub fn torn_down(self, seconds: f64) -> Self {
+        self.terminated(seconds + 0.01, "libvirtd").exit(seconds + 0.05).released(seconds + 0.06, None)
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        entries(&self.records)
+    }
+
+    pub fn episodes(&self) -> Vec<Episode> {
+        episodes(self.entries(), None)
+    }
+
+    pub fn episodes_as_of(&self, seconds: f64) -> Vec<Episode> {
+        episodes(self.entries(), Some(AsOf { boot_id: BOOT, boot_ns: at(seconds) }))
+    }
+
+    pub fn episode(&self) -> Episode {
+        let mut episodes = self.episodes();
+        assert_eq!(episodes.len(), 1, "{episodes:#?}");
+        episodes.remove(0)
+    }
+}
+
+pub fn entries(records: &[Record]) -> Vec<Entry> {
+    let provenance = Provenance {
+        schema: softoff_journal::SCHEMA.to_owned(),
+        writer: "test".to_owned(),
+        version: "0".to_owned(),
+        host: "host-a".to_owned(),
+        boot_id: BOOT,
+        kernel: "6.18".to_owned(),
+        clocks: Clocks { boot_ns: String::new(), wall: String::new() },
+    };
+    let origin = Arc::new(Origin { path: "test.jsonl".into(), provenance });
+    records.iter().map(|record| Entry { origin: Arc::clone(&origin), record: record.clone() }).collect()
+}
+
+pub fn episodes(entries: Vec<Entry>, as_of: Option<AsOf>) -> Vec<Episode> {
+    analyze(entries.into_iter().map(Ok), as_of).episodes
+}
