@@ -1,6 +1,6 @@
 //! Assembly: one attempt of one run becomes one episode.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use softoff_journal::record::QemuProcess;
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::attempt::{self, Attempt, Close};
 use crate::classify::{self, Case};
 use crate::episode::{Completeness, Domain, Episode, Outcome, Path, Qemu, Request, SCHEMA};
 use crate::evidence;
-use crate::gather::Watch;
+use crate::gather::{Lost, Watch};
 use crate::marks::Marks;
 use crate::outcome::{self, End};
 use crate::phases::{phases, seconds};
@@ -21,8 +21,8 @@ use crate::sight::Sight;
 pub struct Context<'a> {
     /// When the tracer watched.
     pub watch: &'a Watch,
-    /// Losses that name no process: boot clock and count.
-    pub losses: &'a [(u64, u64)],
+    /// What was lost of nobody knows which process.
+    pub losses: &'a [Lost],
     /// Boot clock of the present, or of the last record.
     pub now: u64,
 }
@@ -35,7 +35,9 @@ pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
 
 fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
     let marks = Marks::of(attempt);
-    let sight = Sight::of(run, attempt, context.watch);
+    let losses = losses(attempt, context.losses);
+    let intact = losses.is_empty() && run.lost == 0;
+    let sight = Sight::of(run, attempt, context.watch, intact);
     let end = outcome::end(attempt, &marks, &sight);
     let (path, by) = outcome::request(attempt, &marks, &end);
     let until = ended_at(attempt, &marks).unwrap_or(context.now.max(marks.last()));
@@ -61,7 +63,13 @@ fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
         evidence: evidence::evidence(attempt, &marks, finding.cause.code),
         advice: advice::advice(&finding, &end, path),
         risk: risk(&end),
-        completeness: completeness(run, attempt, context, sight, gaps),
+        completeness: Completeness {
+            tier: sight.tier,
+            lost_events: run.lost + losses.iter().map(|lost| lost.count).sum::<u64>(),
+            bad_lines: 0,
+            clock_uncertainty_ns: 0,
+            missing: sight.missing.into_iter().chain(gaps).collect(),
+        },
         cause: finding.cause,
         candidates: finding.candidates,
     }
@@ -100,37 +108,25 @@ fn qemu(run: &Run, attempt: &Attempt<'_>) -> Option<Qemu> {
     let found = run.watched.as_ref().map(|(_, found)| found);
     Some(Qemu {
         pid: process.pid,
-        started_at: started_at(process.start_ticks, attempt),
+        started_at: started_at(run, attempt),
         version: found.and_then(|found: &QemuProcess| found.version.clone()),
         build_id: found.and_then(|found| found.build_id.clone()),
     })
 }
 
 /// The process's start on the wall clock, by the offset between the clocks at the request.
-fn started_at(start_ticks: u64, attempt: &Attempt<'_>) -> Option<DateTime<Utc>> {
+fn started_at(run: &Run, attempt: &Attempt<'_>) -> Option<DateTime<Utc>> {
     let fact = attempt.facts.first()?;
-    let before = fact.boot_ns.checked_sub(start_ticks.checked_mul(10_000_000)?)?;
-    Some(fact.wall - chrono::Duration::nanoseconds(i64::try_from(before).ok()?))
+    let before = fact.boot_ns.checked_sub(run.process_start()?)?;
+    fact.wall.checked_sub_signed(Duration::nanoseconds(i64::try_from(before).ok()?))
 }
 
-fn completeness(
-    run: &Run,
-    attempt: &Attempt<'_>,
-    context: &Context<'_>,
-    sight: Sight,
-    gaps: Vec<String>,
-) -> Completeness {
-    let (first, last) = (attempt.began(), attempt.facts.last().map_or(0, |fact| fact.boot_ns));
-    // A loss is recorded up to a second after it happened.
-    let during = |at: u64| (first..=last.saturating_add(2_000_000_000)).contains(&at);
-    let elsewhere: u64 = context.losses.iter().filter(|(at, _)| during(*at)).map(|(_, count)| count).sum();
-    Completeness {
-        tier: sight.tier,
-        lost_events: run.lost + elsewhere,
-        bad_lines: 0,
-        clock_uncertainty_ns: 0,
-        missing: sight.missing.into_iter().chain(gaps).collect(),
-    }
+/// The losses that may have been part of the attempt.
+fn losses<'a>(attempt: &Attempt<'_>, losses: &'a [Lost]) -> Vec<&'a Lost> {
+    let first = attempt.began();
+    let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns);
+    let concerns = |lost: &&Lost| *lost.between.start() <= last && first <= *lost.between.end();
+    losses.iter().filter(concerns).collect()
 }
 
 /// Twelve hex digits of a name-based UUID: stable for the same request, whatever else was lost.

@@ -11,7 +11,7 @@
 //! Traps on the way: every clean stop shows SHUTDOWN twice and a SIGTERM from libvirt; `virsh
 //! reboot` is S5 followed by a reset; `stopped` may come without `started`.
 
-use softoff_journal::record::{Operation, Sign};
+use softoff_journal::record::{Operation, ShutoffReason, Sign};
 
 use crate::limits;
 use crate::run::{Fact, Run};
@@ -132,17 +132,12 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Not a start that failed: libvirt calls `stopped` and `release` then too.
+    /// Not a start that failed: libvirt calls `stopped` and `release` then too. Where the beginning
+    /// was not recorded, the run is taken to have run.
     fn ran(&self, ended: &Fact) -> bool {
-        use softoff_journal::record::ShutoffReason::Failed;
-        let starting = |fact: &&Fact| matches!(fact.operation(), Some(Operation::Prepare | Operation::Start));
-        let started = |fact: &&Fact| {
-            matches!(fact.operation(), Some(Operation::Started | Operation::Reconnect))
-                || fact.sign().is_some()
-        };
-        let failed = ended.reason() == Some(&Failed);
-        !failed
-            && (self.past.iter().any(|fact| started(fact)) || !self.past.iter().any(|fact| starting(fact)))
+        let failed = ended.reason() == Some(&ShutoffReason::Failed);
+        let began = self.past.iter().any(|fact| is_start(fact));
+        !failed && (!began || self.past.iter().any(|fact| is_running(fact)))
     }
 
     fn give_up(&mut self, now: u64) {
@@ -167,11 +162,22 @@ impl<'a> Machine<'a> {
 }
 
 fn closes(attempt: &Attempt<'_>, fact: &Fact) -> Option<Close> {
+    if attempt.facts.iter().any(|fact| is_gone(fact)) {
+        return None;
+    }
     match fact.sign()? {
         Sign::Reset { .. } | Sign::ResetRequest { .. } if !attempt.any(is_fatal) => Some(Close::Reset),
         Sign::SuspendRequest => Some(Close::Suspended),
         _ => None,
     }
+}
+
+fn is_start(fact: &Fact) -> bool {
+    matches!(fact.operation(), Some(Operation::Prepare | Operation::Start))
+}
+
+fn is_running(fact: &Fact) -> bool {
+    matches!(fact.operation(), Some(Operation::Started | Operation::Reconnect)) || fact.sign().is_some()
 }
 
 fn is_gone(fact: &Fact) -> bool {

@@ -104,6 +104,13 @@ fn hard(case: &Case<'_>) -> Finding {
 
 /// The button was pressed and the guest did not power off: how far did the press get?
 fn asked(case: &Case<'_>) -> Finding {
+    if !case.sight.s5 {
+        return unknown(&[
+            (Cause::GuestIgnored, 0.4),
+            (Cause::GuestNotListening, 0.2),
+            (Cause::GuestHung, 0.1),
+        ]);
+    }
     if case.marks.acknowledged.is_some() {
         return ignored(case);
     }

@@ -14,6 +14,7 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
+use std::ops::RangeInclusive;
 
 use softoff_journal::record::{HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, TracerState};
 use softoff_journal::{Defect, Entry, Event, Record};
@@ -49,7 +50,10 @@ pub fn analyze(items: impl IntoIterator<Item = Result<Entry, Defect>>, as_of: Op
     for item in items {
         match item {
             Ok(entry) => analyzer.push(&entry),
-            Err(defect) => defects.push(defect),
+            Err(defect) => {
+                analyzer.defect(&defect);
+                defects.push(defect);
+            }
         }
     }
     let mut episodes = analyzer.finish(as_of);
@@ -82,6 +86,13 @@ impl Analyzer {
         self.boots[at].push(&entry.record);
     }
 
+    /// Takes note of a record that could not be read: it may be the one that matters.
+    pub fn defect(&mut self, defect: &Defect) {
+        for gathering in self.boots.iter_mut().filter(|gathering| Some(gathering.boot.id) == defect.boot_id) {
+            gathering.losses.push(Lost::between(*defect.between.start(), *defect.between.end(), 0));
+        }
+    }
+
     /// No more records: everything that is open is closed as of `as_of`, or of the last record.
     pub fn finish(self, as_of: Option<AsOf>) -> Vec<Episode> {
         self.boots.into_iter().flat_map(|gathering| gathering.finish(as_of)).collect()
@@ -98,13 +109,28 @@ struct Gathering {
     open: Vec<Run>,
     /// When the tracer watched: absence of a sign outside proves nothing.
     watch: Watch,
-    /// Losses that name no process, by time.
-    losses: Vec<(u64, u64)>,
+    /// What was lost of nobody knows which process.
+    losses: Vec<Lost>,
     /// The latest boot clock seen.
     now: u64,
     /// When open runs were last looked through.
     settled_at: u64,
     done: Vec<(u64, Episode)>,
+}
+
+/// Something was lost at some time within these nanoseconds of the boot clock.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// When.
+    pub between: RangeInclusive<u64>,
+    /// How many events; lines that could not be read are counted elsewhere.
+    pub count: u64,
+}
+
+impl Lost {
+    fn between(from: u64, to: u64, count: u64) -> Self {
+        Self { between: from.saturating_sub(limits::LOSS_PERIOD)..=to, count }
+    }
 }
 
 /// The stretches in which the tracer was watching.
@@ -238,9 +264,10 @@ impl Gathering {
     }
 
     fn loss(&mut self, boot_ns: u64, loss: &Loss) {
-        match loss.process.and_then(|process| self.find_process(process)) {
-            Some(at) => self.open[at].lost += loss.count,
-            None => self.losses.push((boot_ns, loss.count)),
+        if let Some(at) = loss.process.and_then(|process| self.find_process(process)) {
+            self.open[at].lost += loss.count;
+        } else {
+            self.losses.push(Lost::between(boot_ns, boot_ns, loss.count));
         }
     }
 
@@ -269,7 +296,7 @@ impl Gathering {
         self.open = open;
         self.close(settled, now);
         let oldest = self.open.iter().filter_map(first_fact).min().unwrap_or(now);
-        self.losses.retain(|(at, _)| *at + limits::SETTLE_AFTER_EXIT >= oldest);
+        self.losses.retain(|lost| *lost.between.end() >= oldest);
     }
 
     fn close(&mut self, runs: Vec<Run>, now: u64) {

@@ -22,6 +22,9 @@ pub const SETTLE_AFTER_RELEASE: u64 = 60 * SECOND;
 /// gives up on a QEMU after 40 s, plus 2 s for each host device, and serialises its hooks.
 pub const SETTLE_AFTER_EXIT: u64 = 600 * SECOND;
 
+/// The tracer records losses once a second; a loss is at most this old when it is recorded.
+pub const LOSS_PERIOD: u64 = 2 * SECOND;
+
 /// The most facts kept of one run. Sentinels give some tens for a shutdown; only a guest that
 /// resets or misuses its registers without end comes near this, and what goes is counted as lost.
 pub const FACTS_PER_RUN: usize = 20_000;

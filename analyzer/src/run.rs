@@ -108,6 +108,12 @@ impl Run {
         })
     }
 
+    /// Boot clock of the process's start, to the tick.
+    pub fn process_start(&self) -> Option<u64> {
+        const TICK_NS: u64 = 10_000_000;
+        self.process.map(|process| process.start_ticks.saturating_mul(TICK_NS))
+    }
+
     /// Whether any hook call of this run was recorded.
     pub fn has_hook(&self) -> bool {
         self.facts.iter().any(|fact| matches!(fact.what, What::Hook(_)))

@@ -13,8 +13,6 @@ use crate::run::{Run, What};
 /// firmware takes longer than that to let anything run that could shut down.
 const FOUND_AT_START: u64 = 3_000_000_000;
 
-const TICK_NS: u64 = 10_000_000;
-
 /// What could have been seen of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sight {
@@ -30,8 +28,8 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// What could be seen of `attempt`.
-    pub fn of(run: &Run, attempt: &Attempt<'_>, watch: &Watch) -> Self {
+    /// What could be seen of `attempt`; not `intact` where something of that time was lost.
+    pub fn of(run: &Run, attempt: &Attempt<'_>, watch: &Watch, intact: bool) -> Self {
         let first = attempt.began();
         let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns);
         let coverage = run.watched.as_ref().and_then(|(since, process)| {
@@ -39,11 +37,12 @@ impl Sight {
         });
         Self {
             tier: tier(run, coverage.map(|(_, coverage)| coverage)),
-            s5: coverage.is_some_and(|(_, coverage)| coverage >= Coverage::Kvm),
-            earlier_presses: coverage.is_some_and(|(since, coverage)| {
-                coverage == Coverage::Symbols && reaches_back(run, attempt, watch, since)
-            }),
-            missing: missing(run, coverage.map(|(_, coverage)| coverage), watch),
+            s5: intact && coverage.is_some_and(|(_, coverage)| coverage >= Coverage::Kvm),
+            earlier_presses: intact
+                && coverage.is_some_and(|(since, coverage)| {
+                    coverage == Coverage::Symbols && reaches_back(run, attempt, watch, since)
+                }),
+            missing: missing(run, coverage.map(|(_, coverage)| coverage), watch, intact),
         }
     }
 }
@@ -51,8 +50,7 @@ impl Sight {
 /// Watched for as long before the attempt as a request can wait, or from the process's start.
 fn reaches_back(run: &Run, attempt: &Attempt<'_>, watch: &Watch, since: u64) -> bool {
     let began = attempt.began();
-    let start = run.process.map_or(0, |process| process.start_ticks * TICK_NS);
-    let from_start = since <= start + FOUND_AT_START;
+    let from_start = run.process_start().is_some_and(|start| since <= start.saturating_add(FOUND_AT_START));
     let back = began.saturating_sub(limits::PATIENCE);
     (from_start || since <= back) && watch.covers(since.max(back), began)
 }
@@ -74,8 +72,13 @@ fn reads_log(run: &Run) -> bool {
     })
 }
 
-fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch) -> Vec<String> {
+fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch, intact: bool) -> Vec<String> {
     let mut missing = Vec::new();
+    if !intact {
+        missing.push(
+            "something was lost in this time: what is absent may have happened all the same".to_owned(),
+        );
+    }
     match &run.watched {
         Some((_, process)) => {
             missing.extend(process.missing.iter().map(|part| format!("{}: {}", part.name, part.consequence)));

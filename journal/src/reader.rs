@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,6 +49,9 @@ pub struct Defect {
     pub line: u64,
     /// The boot it belongs to, where that is known.
     pub boot_id: Option<Uuid>,
+    /// When the absent record was written, in nanoseconds of the boot clock: after the record
+    /// before it in the file and before the one after it.
+    pub between: RangeInclusive<u64>,
     /// What is wrong.
     pub kind: DefectKind,
 }
@@ -170,13 +174,16 @@ struct Lines {
     /// Absent until the first record after the provenance is wanted, and after the end.
     input: Option<BufReader<File>>,
     line: u64,
+    /// Boot clock of the last record given.
+    previous: u64,
     buffer: Vec<u8>,
 }
 
 impl Lines {
     /// Opens a file, reads its provenance and closes it again until it is due.
     fn open(path: &Path) -> Result<(Record, Self), Defect> {
-        let defect = |kind| Defect { path: path.to_owned(), line: 0, boot_id: None, kind };
+        let defect =
+            |kind| Defect { path: path.to_owned(), line: 0, boot_id: None, between: 0..=u64::MAX, kind };
         let file = File::open(path).map_err(|error| defect(DefectKind::Unreadable(error)))?;
         let mut input = BufReader::new(file);
         let mut buffer = Vec::new();
@@ -187,15 +194,26 @@ impl Lines {
         }
         let (record, provenance) = provenance(&buffer).map_err(defect)?;
         let origin = Arc::new(Origin { path: path.to_owned(), provenance });
-        Ok((record, Self { origin, input: None, line: 0, buffer }))
+        let previous = record.boot_ns;
+        Ok((record, Self { origin, input: None, line: 0, previous, buffer }))
     }
 
     /// The next record that can be read; what cannot is added to `defects`.
     fn next_record(&mut self, defects: &mut VecDeque<Defect>) -> Option<Record> {
+        let known = defects.len();
+        let record = self.skip_to_record(defects);
+        let until = record.as_ref().map_or(u64::MAX, |record| record.boot_ns.max(self.previous));
+        for defect in defects.range_mut(known..) {
+            defect.between = self.previous..=until;
+        }
+        self.previous = until;
+        record
+    }
+
+    fn skip_to_record(&mut self, defects: &mut VecDeque<Defect>) -> Option<Record> {
         loop {
             match self.next_line() {
-                Ok(None) => return None,
-                Ok(Some(record)) => return Some(record),
+                Ok(record) => return record,
                 Err(kind) => {
                     let last = matches!(kind, DefectKind::Unreadable(_));
                     defects.push_back(self.defect(kind));
@@ -232,7 +250,7 @@ impl Lines {
 
     fn defect(&self, kind: DefectKind) -> Defect {
         let boot_id = Some(self.origin.provenance.boot_id);
-        Defect { path: self.origin.path.clone(), line: self.line, boot_id, kind }
+        Defect { path: self.origin.path.clone(), line: self.line, boot_id, between: 0..=u64::MAX, kind }
     }
 }
 
@@ -317,4 +335,137 @@ fn boots_began(files: &[(Record, Lines)]) -> HashMap<Uuid, DateTime<Utc>> {
         *first = record.wall.min(*first);
     }
     began
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::record::{Loss, LossStage};
+    use crate::{Stamp, Writer};
+
+    /// A journal of one file with losses counted 0, 1, 2, … and what `edit` makes of its lines.
+    fn read(edit: impl FnOnce(&mut Vec<Vec<u8>>)) -> (Vec<u64>, Vec<Defect>) {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut writer = Writer::open(dir.path(), "hook", "0").expect("open");
+        let now = Stamp::now();
+        for count in 0..4 {
+            let event = Event::Loss(Loss { stage: LossStage::Journal, count, process: None });
+            let record = Record { boot_ns: now.boot_ns + 1_000_000_000 + count, wall: now.wall, event };
+            writer.append(&record).expect("append");
+        }
+        let path = journal_files(dir.path()).expect("listed").remove(0);
+        let mut lines: Vec<Vec<u8>> =
+            std::fs::read(&path).expect("read").split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        edit(&mut lines);
+        std::fs::write(&path, lines.join(&b'\n')).expect("write");
+        collect(dir.path())
+    }
+
+    fn collect(dir: &Path) -> (Vec<u64>, Vec<Defect>) {
+        let mut counts = Vec::new();
+        let mut defects = Vec::new();
+        for item in Reader::open(dir).expect("listed") {
+            match item.map(|entry| entry.record.event) {
+                Ok(Event::Loss(loss)) => counts.push(loss.count),
+                Ok(_) => {}
+                Err(defect) => defects.push(defect),
+            }
+        }
+        (counts, defects)
+    }
+
+    fn only(defects: &[Defect]) -> &DefectKind {
+        assert_eq!(defects.len(), 1, "{defects:?}");
+        &defects[0].kind
+    }
+
+    #[test]
+    fn a_torn_line_is_counted_with_its_place_and_time_and_the_rest_is_read() {
+        let (counts, defects) = read(|lines| lines[2].truncate(20));
+        assert_eq!(counts, [0, 2, 3]);
+        assert!(matches!(only(&defects), DefectKind::Torn(_)));
+        assert_eq!(defects[0].line, 3);
+        let (from, to) = (defects[0].between.start(), defects[0].between.end());
+        assert_eq!(to - from, 2, "between the records counted 0 and 2");
+    }
+
+    #[test]
+    fn a_line_without_end_is_skipped_without_being_held() {
+        let (counts, defects) = read(|lines| lines.insert(2, vec![b'x'; 3 * MAX_LINE]));
+        assert_eq!(counts, [0, 1, 2, 3]);
+        assert!(matches!(only(&defects), DefectKind::TooLong));
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_kind_is_said_to_be_from_a_newer_softoff() {
+        let newer = br#"{"boot_ns":1,"wall":"2026-01-01T00:00:00Z","event":{"moon-phase":{"a":1}}}"#;
+        let (counts, defects) = read(|lines| lines.insert(2, newer.to_vec()));
+        assert_eq!(counts, [0, 1, 2, 3]);
+        assert!(matches!(only(&defects), DefectKind::UnknownKind));
+    }
+
+    #[test]
+    fn unknown_fields_are_accepted() {
+        let (counts, defects) = read(|lines| {
+            let text = String::from_utf8_lossy(&lines[1]).replacen('{', r#"{"added_later": [1, {}], "#, 1);
+            lines[1] = text.into_bytes();
+        });
+        assert_eq!((counts.len(), defects.len()), (4, 0));
+    }
+
+    #[test]
+    fn a_newer_schema_a_foreign_file_and_an_empty_one_are_told_apart() {
+        let swap = |from: &'static str, to: &'static str| {
+            move |lines: &mut Vec<Vec<u8>>| {
+                lines[0] = String::from_utf8_lossy(&lines[0]).replace(from, to).into_bytes();
+            }
+        };
+        let (_, newer) = read(swap("softoff.journal/1", "softoff.journal/2"));
+        assert!(matches!(only(&newer), DefectKind::Newer(schema) if schema == "softoff.journal/2"));
+        let (_, foreign) = read(swap("provenance", "loss"));
+        assert!(matches!(only(&foreign), DefectKind::Foreign));
+        let (_, empty) = read(Vec::clear);
+        assert!(matches!(only(&empty), DefectKind::Empty));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_one_defect_and_other_names_are_left_alone() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        std::fs::create_dir(dir.path().join("2026-01-01.dir.jsonl")).expect("mkdir");
+        std::fs::write(dir.path().join("notes.txt"), "mine").expect("write");
+        let (counts, defects) = collect(dir.path());
+        assert!(counts.is_empty());
+        assert!(matches!(only(&defects), DefectKind::Unreadable(_)));
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_an_error_with_the_next_step() {
+        let error = Reader::open(Path::new("/nonexistent/journal")).expect_err("missing");
+        assert!(error.to_string().contains("nothing was recorded there yet"), "{error}");
+    }
+
+    #[test]
+    fn files_of_one_boot_are_merged_by_their_boot_clock() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let now = Stamp::now();
+        for (name, first) in [("hook", 0), ("tracer", 1)] {
+            let mut writer = Writer::open(dir.path(), name, "0").expect("open");
+            for count in (first..10).step_by(2) {
+                let event = Event::Loss(Loss { stage: LossStage::Journal, count, process: None });
+                let boot_ns = now.boot_ns + 1_000_000_000 + count;
+                writer.append(&Record { boot_ns, wall: now.wall, event }).expect("append");
+            }
+        }
+        assert_eq!(collect(dir.path()).0, (0..10).collect::<Vec<_>>());
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_between_them_whole_records_are_read(rubbish in "[^\n]{0,200}", at in 1..5_usize) {
+            let (counts, _) = read(|lines| lines.insert(at, rubbish.into_bytes()));
+            prop_assert_eq!(counts, [0, 1, 2, 3]);
+        }
+    }
 }

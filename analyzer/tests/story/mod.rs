@@ -29,7 +29,9 @@ pub struct Story {
 }
 
 pub fn at(seconds: f64) -> u64 {
-    (ZERO as f64 + seconds * 1e9).round() as u64
+    let delta = std::time::Duration::from_secs_f64(seconds.abs()).as_nanos();
+    let delta = u64::try_from(delta).expect("a few hours at most");
+    if seconds < 0.0 { ZERO - delta } else { ZERO + delta }
 }
 
 fn wall(boot_ns: u64) -> DateTime<Utc> {
