@@ -9,6 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -96,7 +97,7 @@ impl Writer {
 
     /// Makes the file appear in one step, with its provenance; another writer may be first.
     fn create(&self, path: &Path) -> io::Result<()> {
-        let aside = self.dir.join(format!(".{}.{}", self.provenance.writer, std::process::id()));
+        let aside = self.dir.join(aside_name());
         let made = self.write_provenance(&aside).and_then(|()| match fs::hard_link(&aside, path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             linked => linked,
@@ -108,7 +109,7 @@ impl Writer {
     fn write_provenance(&self, aside: &Path) -> io::Result<()> {
         let Stamp { boot_ns, wall } = Stamp::now();
         let event = Event::Provenance(self.provenance.clone());
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(aside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o640).open(aside)?;
         file.write_all(&line(&Record { boot_ns, wall, event })?)
     }
 }
@@ -134,6 +135,13 @@ impl Shard {
         self.file.read_exact(&mut last)?;
         Ok(last[0] != b'\n')
     }
+}
+
+/// A name no other writer uses, in this process or, by the clock, in another pid namespace.
+fn aside_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!(".{}.{count}.{}.new", std::process::id(), Stamp::now().boot_ns)
 }
 
 fn open_append(path: &Path) -> io::Result<File> {
