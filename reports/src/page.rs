@@ -1,0 +1,84 @@
+//! The HTML page: one file with everything in it, no script and nothing fetched from elsewhere, so
+//! that it can be mailed, archived and printed.
+
+use askama::Template;
+use softoff_analyzer::Episode;
+use softoff_analyzer::episode::Verdict;
+
+use crate::ReportError;
+use crate::plot::{self, Colour};
+use crate::story::{self, Story};
+use crate::units::counted;
+use crate::visible::visible;
+
+/// The episodes as a page, in the order they come.
+pub fn page(episodes: &[Episode]) -> Result<String, ReportError> {
+    let shutdowns = episodes.iter().map(Shutdown::new).collect::<Result<Vec<_>, _>>()?;
+    let page = Page {
+        title: title(episodes),
+        period: period(episodes),
+        totals: totals(episodes),
+        shutdowns,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Ok(page.render()?)
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    title: String,
+    period: String,
+    totals: Vec<Total>,
+    shutdowns: Vec<Shutdown>,
+    version: &'static str,
+}
+
+struct Total {
+    count: usize,
+    verdict: &'static str,
+}
+
+struct Shutdown {
+    story: Story,
+    verdict: &'static str,
+    /// SVG for wide screens and paper, and for narrow screens.
+    wide: String,
+    narrow: String,
+}
+
+impl Shutdown {
+    fn new(episode: &Episode) -> Result<Self, ReportError> {
+        let story = Story::of(episode);
+        let (wide, narrow) = (plot::untitled(&story, plot::WIDE)?, plot::untitled(&story, plot::NARROW)?);
+        Ok(Self { verdict: story::verdict(episode.verdict), wide, narrow, story })
+    }
+}
+
+fn title(episodes: &[Episode]) -> String {
+    let mut hosts: Vec<_> = episodes.iter().map(|episode| &episode.host).collect();
+    hosts.sort_unstable();
+    hosts.dedup();
+    match hosts.as_slice() {
+        [host] => format!("Shutdowns on {}", visible(host)),
+        hosts => format!("Shutdowns on {}", counted(hosts.len() as u64, "host")),
+    }
+}
+
+/// `2026-11-20 to 2026-11-23`.
+fn period(episodes: &[Episode]) -> String {
+    let days = || episodes.iter().filter_map(|episode| episode.request.at).map(|at| at.date_naive());
+    match (days().min(), days().max()) {
+        (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
+        (Some(day), _) => day.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn totals(episodes: &[Episode]) -> Vec<Total> {
+    let total = |verdict| Total {
+        count: episodes.iter().filter(|episode| episode.verdict == verdict).count(),
+        verdict: story::verdict(verdict),
+    };
+    [Verdict::Clean, Verdict::Slow, Verdict::Failed].map(total).into()
+}
