@@ -26,12 +26,15 @@ pub struct Cli {
 enum Verb {
     /// Prints the JSON Schema of the journal's records and of the episode.
     Schema,
+    /// Records what QEMU, KVM and the kernel do during shutdowns, until SIGINT or SIGTERM.
+    Trace,
 }
 
 impl Cli {
     /// Carries out what was asked.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.verb {
+            Verb::Trace => crate::trace::run(&self.journal),
             Verb::Schema => todo!("{:?}", self.journal),
         }
     }

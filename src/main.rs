@@ -2,6 +2,7 @@
 //! the journal.
 
 mod cli;
+mod trace;
 
 use std::process::ExitCode;
 

@@ -47,13 +47,12 @@ impl Chain {
 
     /// Replaces this process by the other hook. Returns only where that failed.
     ///
-    /// `args` are all arguments, the program's name among them. The rest of `stdin` is read to its
-    /// end, however long that takes: libvirt writes it, and the other hook would wait for it too.
-    pub fn hand_over(mut self, mut args: impl Iterator<Item = OsString>, stdin: BorrowedFd<'_>) -> io::Error {
+    /// `args` follow the program's name, which is the other hook's own: were that a copy of this
+    /// program by mistake, it would not look for a further hook and so never run in circles. The
+    /// rest of `stdin` is read to its end, however long that takes: libvirt writes it, and the other
+    /// hook would wait for it too.
+    pub fn hand_over(mut self, args: impl Iterator<Item = OsString>, stdin: BorrowedFd<'_>) -> io::Error {
         let mut command = Command::new(&self.hook);
-        if let Some(program) = args.next() {
-            command.arg0(program);
-        }
         match self.whole_input(stdin) {
             // Nothing was taken from it: it is passed on untouched.
             Ok(None) => {}

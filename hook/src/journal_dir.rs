@@ -11,10 +11,13 @@ use std::path::{Path, PathBuf};
 /// Name of the link in libvirt's hooks directory.
 pub const LINK: &str = "softoff-journal";
 
+/// The environment variable that names the journal's directory.
+pub const VARIABLE: &str = "SOFTOFF_JOURNAL";
+
 /// Name of the directory of drop-in hooks within libvirt's hooks directory (libvirt 6.5).
 pub const DROP_IN_DIR: &str = "qemu.d";
 
-/// The journal's directory: `from_environment` (`SOFTOFF_JOURNAL`), else where the link beside
+/// The journal's directory: `from_environment` ([`VARIABLE`]), else where the link beside
 /// `program` points, else the default.
 pub fn locate(program: &Path, from_environment: Option<OsString>) -> PathBuf {
     from_environment

@@ -36,11 +36,11 @@ fn run(arguments: &Arguments) {
     // There is nobody to tell: libvirt would take a word for a failure.
     let _ = append(program, &record);
     if let Some(chain) = chain {
-        let _ = chain.hand_over(env::args_os(), stdin);
+        let _ = chain.hand_over(env::args_os().skip(1), stdin);
     }
 }
 
 fn append(program: &Path, record: &Record) -> Result<(), JournalError> {
-    let dir = journal_dir::locate(program, env::var_os("SOFTOFF_JOURNAL"));
+    let dir = journal_dir::locate(program, env::var_os(journal_dir::VARIABLE));
     Writer::open(&dir, "hook", env!("CARGO_PKG_VERSION"))?.append(record)
 }

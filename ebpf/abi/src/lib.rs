@@ -1,1 +1,304 @@
-//! softoff-abi
+//! What the eBPF programs and the tracer exchange: plain `repr(C)` values, nothing else.
+//!
+//! ```text
+//! tracer ── Cookie (one per attach point) ──▶ probes
+//! tracer ◀── Event (ring buffer) ──────────── probes
+//! tracer ◀─▶ Process (hash map by pid) ─────▶ probes
+//! ```
+//!
+//! Both sides are built from the same source in the same build, so there is no version to agree on.
+#![no_std]
+#![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
+
+mod process;
+mod word;
+
+pub use process::{Process, ProcessImage};
+pub use word::Word;
+
+/// Longest command name of the kernel, with its terminating zero (`TASK_COMM_LEN`).
+pub const COMM_LEN: usize = 16;
+
+/// APM control port: the guest switches ACPI mode on and off there (FADT `SMI_CMD`).
+pub const APM_CNT: u16 = 0xb2;
+
+/// Where firmware puts the PM1 block: SeaBIOS and OVMF on `q35`; OVMF on `pc`, old SeaBIOS.
+pub const PM1_BASES: [u16; 2] = [0x600, 0xb000];
+
+/// Index of the count of events that found the ring buffer full, in the map `LOST`.
+pub const LOST_RING_FULL: u32 = 0;
+
+/// Index of the count of events beyond [`EVENTS_PER_SECOND`], in the map `LOST`.
+pub const LOST_RATE_LIMIT: u32 = 1;
+
+/// An offset in kernel memory that the tracer could not find out.
+pub const UNKNOWN_OFFSET: u32 = u32::MAX;
+
+/// How many events of one kind one process may cause within one second. A shutdown makes tens in
+/// all; a guest that writes PM1 registers in a loop could make millions.
+pub const EVENTS_PER_SECOND: u64 = 200;
+
+/// `PWRBTN_STS` and `PWRBTN_EN`: bit 8 of the PM1 status and enable registers (ACPI 6.5, 4.8.3.1).
+pub const PWRBTN: u16 = 1 << 8;
+
+/// `SLP_EN`: bit 13 of the PM1 control register (ACPI 6.5, 4.8.3.2).
+pub const SLP_EN: u16 = 1 << 13;
+
+/// What an [`Event`] is about, and with it what `args` mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Kind {
+    /// `qmp_system_powerdown()`.
+    QmpSystemPowerdown,
+    /// `qemu_system_powerdown_request()`.
+    PowerdownRequest,
+    /// `qapi_event_send_powerdown()`.
+    Powerdown,
+    /// `acpi_pm1_evt_power_down`: [`Pm1::pack`] in `args[0]`.
+    PowerButton,
+    /// `acpi_update_sci`: [`Pm1::pack`] in `args[0]`.
+    Sci,
+    /// `qemu_system_suspend_request()`.
+    SuspendRequest,
+    /// `qapi_event_send_suspend_disk()`.
+    SuspendDisk,
+    /// `qapi_event_send_wakeup()`.
+    Wakeup,
+    /// `qemu_system_shutdown_request(cause)`.
+    ShutdownRequest,
+    /// `qemu_system_reset_request(cause)`.
+    ResetRequest,
+    /// `qapi_event_send_shutdown(guest, cause)`.
+    Shutdown,
+    /// `qapi_event_send_reset(guest, cause)`.
+    Reset,
+    /// `qapi_event_send_stop()`.
+    Stop,
+    /// `qapi_event_send_resume()`.
+    Resume,
+    /// `runstate_set(state)`.
+    RunState,
+    /// `vm_stop` returned: duration in nanoseconds in `args[0]`.
+    VmStop,
+    /// `qemu_system_killed(signal, pid)`.
+    Killed,
+    /// `qemu_system_guest_panicked()`.
+    GuestPanicked,
+    /// `kvm:kvm_pio`: [`PortIo::pack`] in `args[0]`.
+    PortIo,
+    /// `signal:signal_generate`: signal and the sender's pid; `comm` is the sender's.
+    Signal,
+    /// `sched:sched_process_exec`: `comm` is the new one.
+    Exec,
+    /// `sched:sched_process_exit` of the last thread: the kernel's exit code and whether it could
+    /// be read.
+    Exit,
+}
+
+impl Kind {
+    /// Number of kinds.
+    pub const COUNT: usize = ALL.len();
+
+    /// The kind with this number, if there is one.
+    pub fn from_number(number: u8) -> Option<Self> {
+        ALL.get(usize::from(number)).copied()
+    }
+}
+
+/// All kinds, in the order of their numbers.
+const ALL: [Kind; 22] = [
+    Kind::QmpSystemPowerdown,
+    Kind::PowerdownRequest,
+    Kind::Powerdown,
+    Kind::PowerButton,
+    Kind::Sci,
+    Kind::SuspendRequest,
+    Kind::SuspendDisk,
+    Kind::Wakeup,
+    Kind::ShutdownRequest,
+    Kind::ResetRequest,
+    Kind::Shutdown,
+    Kind::Reset,
+    Kind::Stop,
+    Kind::Resume,
+    Kind::RunState,
+    Kind::VmStop,
+    Kind::Killed,
+    Kind::GuestPanicked,
+    Kind::PortIo,
+    Kind::Signal,
+    Kind::Exec,
+    Kind::Exit,
+];
+
+/// One thing seen, as it travels through the ring buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Event {
+    /// `CLOCK_BOOTTIME` in nanoseconds.
+    pub boot_ns: u64,
+    /// Start of the process on `CLOCK_BOOTTIME` in nanoseconds; 0 where the kernel's structures
+    /// could not be read.
+    pub start_ns: u64,
+    /// By [`Event::kind`].
+    pub args: [u64; 2],
+    /// Process (thread group) in the initial pid namespace.
+    pub pid: u32,
+    /// Thread.
+    pub tid: u32,
+    /// Number of a [`Kind`].
+    pub kind: u8,
+    /// Padding, always zero.
+    pub reserved: [u8; 7],
+    /// Command name of the running thread.
+    pub comm: [u8; COMM_LEN],
+}
+
+const _: () = assert!(size_of::<Event>() == 64 && align_of::<Event>() == 8);
+
+impl Event {
+    /// Reads an event from the bytes of a ring buffer entry; `None` where the length is not that
+    /// of an event.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() != size_of::<Self>() {
+            return None;
+        }
+        // SAFETY: the length is that of an `Event`, every bit pattern of its integer fields is
+        // valid, and `read_unaligned` asks for no alignment.
+        Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+    }
+
+    /// The command name as far as it is UTF-8, without the padding.
+    pub fn comm(&self) -> &[u8] {
+        let end = self.comm.iter().position(|byte| *byte == 0).unwrap_or(COMM_LEN);
+        &self.comm[..end]
+    }
+}
+
+/// What an attach point tells the program that runs there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cookie {
+    /// Number of the [`Kind`] of event.
+    pub kind: u8,
+    /// Number of the attached file, from 1. One inode can be attached under two names (overlay
+    /// mounts), and then only the first counts.
+    pub binary: u16,
+    /// Offset of `PM1_STS` in QEMU's `ACPIREGS`; 0 where it is not known.
+    pub status_offset: u16,
+    /// Offset of `PM1_EN` in QEMU's `ACPIREGS`; 0 where it is not known.
+    pub enable_offset: u16,
+}
+
+impl Cookie {
+    /// As the kernel keeps it.
+    pub const fn pack(self) -> u64 {
+        self.kind as u64
+            | (self.binary as u64) << 8
+            | (self.status_offset as u64) << 24
+            | (self.enable_offset as u64) << 40
+    }
+
+    /// From [`Cookie::pack`].
+    #[allow(clippy::cast_possible_truncation, reason = "each field is cut out on purpose")]
+    pub const fn unpack(bits: u64) -> Self {
+        Self {
+            kind: bits as u8,
+            binary: (bits >> 8) as u16,
+            status_offset: (bits >> 24) as u16,
+            enable_offset: (bits >> 40) as u16,
+        }
+    }
+}
+
+/// The PM1 event block as QEMU holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pm1 {
+    /// `PM1_STS`.
+    pub status: u16,
+    /// `PM1_EN`.
+    pub enable: u16,
+}
+
+impl Pm1 {
+    /// Registers that could be read, or that they could not.
+    pub const fn pack(registers: Option<Self>) -> u64 {
+        match registers {
+            Some(Self { status, enable }) => 1 << 32 | (enable as u64) << 16 | status as u64,
+            None => 0,
+        }
+    }
+
+    /// From [`Pm1::pack`].
+    #[allow(clippy::cast_possible_truncation, reason = "each field is cut out on purpose")]
+    pub const fn unpack(bits: u64) -> Option<Self> {
+        match bits >> 32 {
+            1 => Some(Self { status: bits as u16, enable: (bits >> 16) as u16 }),
+            _ => None,
+        }
+    }
+}
+
+/// A guest's access to an I/O port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortIo {
+    /// Port.
+    pub port: u16,
+    /// A write; otherwise a read that has completed.
+    pub write: bool,
+    /// Value, with the bytes beyond the access's size cleared.
+    pub value: u32,
+}
+
+impl PortIo {
+    /// Into one argument.
+    pub const fn pack(self) -> u64 {
+        self.value as u64 | (self.port as u64) << 32 | (self.write as u64) << 48
+    }
+
+    /// From [`PortIo::pack`].
+    #[allow(clippy::cast_possible_truncation, reason = "each field is cut out on purpose")]
+    pub const fn unpack(bits: u64) -> Self {
+        Self { port: (bits >> 32) as u16, write: bits >> 48 & 1 == 1, value: bits as u32 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_found_by_its_number() {
+        for (number, kind) in ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+            assert_eq!(Kind::from_number(kind as u8), Some(kind));
+        }
+        assert_eq!(Kind::from_number(u8::MAX), None);
+    }
+
+    #[test]
+    fn a_cookie_survives_the_kernel() {
+        let cookie = Cookie { kind: 4, binary: 65535, status_offset: 0x260, enable_offset: 0x262 };
+        assert_eq!(Cookie::unpack(cookie.pack()), cookie);
+    }
+
+    #[test]
+    fn registers_that_could_not_be_read_are_not_zero() {
+        let zero = Pm1 { status: 0, enable: 0 };
+        assert_eq!(Pm1::unpack(Pm1::pack(Some(zero))), Some(zero));
+        assert_eq!(Pm1::unpack(Pm1::pack(None)), None);
+        let pressed = Pm1 { status: PWRBTN, enable: PWRBTN | 1 };
+        assert_eq!(Pm1::unpack(Pm1::pack(Some(pressed))), Some(pressed));
+    }
+
+    #[test]
+    fn a_port_access_survives_the_ring_buffer() {
+        let access = PortIo { port: 0x604, write: true, value: 0x2000 };
+        assert_eq!(PortIo::unpack(access.pack()), access);
+    }
+
+    #[test]
+    fn an_entry_of_another_length_is_no_event() {
+        assert_eq!(Event::from_bytes(&[0; 63]), None);
+        assert_eq!(Event::from_bytes(&[0; 64]).map(|event| event.kind), Some(0));
+    }
+}

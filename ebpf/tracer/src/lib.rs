@@ -1,1 +1,38 @@
-//! softoff-tracer
+//! The tracer: finds QEMU processes, attaches the eBPF programs to them and to the kernel, and
+//! writes what they see to the journal. It only reads; no VM ever waits for it.
+//!
+//! ```text
+//! /proc, exec, libvirt's pid files ─▶ discovery ─▶ attachment (once per binary) ─▶ Qemu record
+//!                                                        │
+//! kernel ─▶ ring buffer ─▶ decode ─────────────────▶ Tracer::run ─▶ sink ─▶ journal
+//! ```
+//!
+//! * [`sentinel`] is the table of what is attached to QEMU and what each one is for.
+//! * `binary` reads a QEMU executable: where the sentinels are, and QEMU's PM1 registers.
+//! * `kernel`, `tracefs`: what this kernel offers, and where its structures have their fields.
+//! * `programs` loads and attaches.
+//! * `attachment` keeps what was attached to; `discovery`, `proc`, `cmdline`, `libvirt`: which
+//!   processes are virtual machines, and whose.
+//! * `decode` turns an event into a sign; `sink` writes records and survives a full disk.
+//! * [`tracer`] is the loop that ties them together.
+
+mod attachment;
+mod binary;
+mod cmdline;
+mod decode;
+mod discovery;
+mod error;
+mod kernel;
+mod libvirt;
+mod notice;
+mod pm1;
+mod proc;
+mod programs;
+pub mod sentinel;
+mod sink;
+mod tracefs;
+pub mod tracer;
+
+pub use error::TracerError;
+pub use notice::Notice;
+pub use tracer::{Losses, Summary, Tracer};

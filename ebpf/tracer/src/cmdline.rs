@@ -1,0 +1,211 @@
+//! The command line of a QEMU process.
+//!
+//! QEMU takes `-option value` and `--option value`; values are `key=value,key=value` lists in which
+//! a comma is written twice and the first key may be left out (QemuOpts). Everything here was
+//! chosen by an operator: any bytes, any length.
+
+use std::borrow::Cow;
+
+use uuid::Uuid;
+
+/// The longest domain name that is kept, in characters; libvirt's own limit is a file name's.
+const MAX_NAME: usize = 512;
+
+/// Options that ask for something else than running a machine.
+const NOT_RUNNING: [&str; 3] = ["version", "help", "h"];
+
+/// What the command line says about the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CommandLine {
+    /// `-name guest=`.
+    pub name: Option<String>,
+    /// `-uuid`.
+    pub uuid: Option<Uuid>,
+    /// `-accel` or `-machine accel=`, as written; several are separated by colons.
+    pub accelerator: Option<String>,
+    /// A machine is named, and a name, a UUID or a QMP monitor is given.
+    looks_like_qemu: bool,
+    /// `-machine none` (libvirt asking for QEMU's abilities), `-version` or `-help`.
+    runs_no_guest: bool,
+}
+
+impl CommandLine {
+    /// Parses `/proc/PID/cmdline`: arguments, each ended by a zero byte.
+    pub fn parse(bytes: &[u8]) -> Self {
+        let arguments: Vec<Cow<str>> =
+            bytes.split(|byte| *byte == 0).skip(1).map(String::from_utf8_lossy).collect();
+        let mut parsed = Self::default();
+        let mut machine = false;
+        let mut identified = false;
+        for (option, value) in options(&arguments) {
+            machine |= matches!(option, "machine" | "M");
+            identified |= matches!(option, "name" | "uuid" | "qmp");
+            parsed.take(option, value);
+        }
+        parsed.looks_like_qemu = machine && identified;
+        parsed
+    }
+
+    fn take(&mut self, option: &str, value: &str) {
+        match option {
+            "name" => self.name = property(value, "guest", "guest").map(bounded),
+            "uuid" => self.uuid = value.parse().ok(),
+            "accel" => self.add_accelerator(property(value, "accel", "accel")),
+            "enable-kvm" => self.add_accelerator(Some("kvm".to_owned())),
+            "machine" | "M" => {
+                self.add_accelerator(property(value, "type", "accel"));
+                self.runs_no_guest |= property(value, "type", "type").is_some_and(|kind| kind == "none");
+            }
+            _ => self.runs_no_guest |= NOT_RUNNING.contains(&option),
+        }
+    }
+
+    fn add_accelerator(&mut self, accelerator: Option<String>) {
+        self.accelerator = match (self.accelerator.take(), accelerator) {
+            (Some(first), Some(next)) if first != next => Some(bounded(format!("{first}:{next}"))),
+            (first, next) => first.or(next),
+        };
+    }
+
+    /// A virtual machine is run here, judged by these arguments and by whether the executable is
+    /// known to be a QEMU.
+    pub fn runs_guest(&self, known_qemu: bool) -> bool {
+        !self.runs_no_guest && (known_qemu || self.looks_like_qemu)
+    }
+
+    /// Hardware virtualisation may be in use.
+    pub fn may_use_kvm(&self) -> bool {
+        self.accelerator.as_ref().is_some_and(|names| names.split(':').any(|name| name == "kvm"))
+    }
+}
+
+/// Options with their values; without one the value is empty. A value never begins with a dash:
+/// libvirt writes names as `guest=…`.
+fn options<'a>(arguments: &'a [Cow<str>]) -> impl Iterator<Item = (&'a str, &'a str)> {
+    arguments.iter().enumerate().filter_map(|(at, argument)| {
+        let option = argument.strip_prefix('-')?;
+        let value = arguments.get(at + 1).filter(|next| !next.starts_with('-'));
+        Some((option.strip_prefix('-').unwrap_or(option), value.map_or("", |value| value.as_ref())))
+    })
+}
+
+/// The value of `key` in a QemuOpts list whose first key, if left out, is `implied`.
+fn property(list: &str, implied: &str, key: &str) -> Option<String> {
+    elements(list).enumerate().find_map(|(at, element)| match element.split_once('=') {
+        Some((name, value)) => (name == key).then(|| value.to_owned()),
+        None => (at == 0 && implied == key && !element.is_empty()).then_some(element),
+    })
+}
+
+/// Splits at single commas; two commas are one comma of the value.
+fn elements(list: &str) -> impl Iterator<Item = String> {
+    let mut rest = Some(list);
+    std::iter::from_fn(move || {
+        let mut text = rest.take()?;
+        let mut element = String::new();
+        loop {
+            let Some(comma) = text.find(',') else {
+                element.push_str(text);
+                return Some(element);
+            };
+            element.push_str(&text[..comma]);
+            text = &text[comma + 1..];
+            match text.strip_prefix(',') {
+                Some(after) => text = after,
+                None => {
+                    rest = Some(text);
+                    return Some(element);
+                }
+            }
+            element.push(',');
+        }
+    })
+}
+
+fn bounded(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_NAME) {
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> CommandLine {
+        CommandLine::parse(format!("/usr/bin/qemu-system-x86_64\0{}\0", arguments.join("\0")).as_bytes())
+    }
+
+    #[test]
+    fn libvirts_command_line_gives_name_uuid_and_accelerator() {
+        let parsed = parse(&[
+            "-name",
+            "guest=web,debug-threads=on",
+            "-S",
+            "-machine",
+            "pc-q35-7.2,usb=off",
+            "-accel",
+            "kvm",
+            "-uuid",
+            "6a3c1f5e-1111-2222-3333-444455556666",
+        ]);
+        assert_eq!(parsed.name.as_deref(), Some("web"));
+        assert_eq!(parsed.uuid, "6a3c1f5e-1111-2222-3333-444455556666".parse().ok());
+        assert_eq!(parsed.accelerator.as_deref(), Some("kvm"));
+        assert!(parsed.runs_guest(false) && parsed.may_use_kvm());
+    }
+
+    #[test]
+    fn a_comma_in_a_name_is_written_twice() {
+        assert_eq!(parse(&["-name", "guest=a,,b,,,debug-threads=on"]).name.as_deref(), Some("a,b,"));
+        assert_eq!(parse(&["-name", "a,,b,process=x"]).name.as_deref(), Some("a,b"));
+        assert_eq!(parse(&["-name", "debug-threads=on,guest=,,"]).name.as_deref(), Some(","));
+    }
+
+    #[test]
+    fn quotes_newlines_and_equals_signs_are_part_of_a_name() {
+        let name = "it's \"quoted\"\n\u{1b}[31m=red= 한글";
+        assert_eq!(parse(&["--name", &format!("guest={name},debug-threads=on")]).name.as_deref(), Some(name));
+    }
+
+    #[test]
+    fn a_name_is_bounded_in_whole_characters() {
+        let name = "é".repeat(100_000);
+        assert_eq!(parse(&["-name", &name]).name.map(|name| name.chars().count()), Some(MAX_NAME));
+    }
+
+    #[test]
+    fn accelerators_are_found_wherever_they_are_written() {
+        assert_eq!(parse(&["-machine", "q35,accel=kvm:tcg"]).accelerator.as_deref(), Some("kvm:tcg"));
+        assert_eq!(parse(&["-M", "pc", "-enable-kvm"]).accelerator.as_deref(), Some("kvm"));
+        assert_eq!(parse(&["-accel", "tcg,thread=multi"]).accelerator.as_deref(), Some("tcg"));
+        assert_eq!(parse(&["-accel", "kvm", "-accel", "tcg"]).accelerator.as_deref(), Some("kvm:tcg"));
+        assert_eq!(parse(&["-M", "pc"]).accelerator, None);
+    }
+
+    #[test]
+    fn asking_qemu_about_itself_runs_no_guest() {
+        for arguments in [
+            ["-machine", "none,accel=kvm:tcg", "-qmp", "unix:/x,server"],
+            ["-M", "type=none", "-qmp", "stdio"],
+            ["-version", "-M", "pc", "-nodefaults"],
+        ] {
+            assert!(!parse(&arguments).runs_guest(true), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn a_guest_is_known_by_its_options_or_by_its_executable() {
+        assert!(parse(&["-M", "pc", "-qmp", "stdio"]).runs_guest(false));
+        assert!(!parse(&["disk.img"]).runs_guest(false));
+        assert!(parse(&["disk.img"]).runs_guest(true));
+        assert!(!CommandLine::parse(b"").runs_guest(false));
+    }
+
+    #[test]
+    fn an_option_in_the_place_of_a_value_is_no_value() {
+        let parsed = parse(&["-append", "-name", "-uuid", "-M"]);
+        assert_eq!((parsed.name, parsed.uuid), (None, None));
+    }
+}

@@ -1,0 +1,117 @@
+//! Which processes are virtual machines, and whose.
+
+use std::fs::File;
+use std::io;
+
+use softoff_journal::record::{Coverage, MissingSentinel, ProcessId, QemuProcess};
+
+use crate::cmdline::CommandLine;
+use crate::libvirt::Libvirt;
+use crate::proc;
+
+/// What a process number turned out to be.
+pub enum Finding {
+    /// A QEMU that runs a guest.
+    Guest(Candidate),
+    /// Something else.
+    Other,
+    /// It ended before it could be looked at.
+    Gone,
+    /// It may be a QEMU, but this process may not look at it.
+    Unreadable(io::Error),
+}
+
+/// A QEMU that runs a guest.
+pub struct Candidate {
+    /// The process.
+    pub id: ProcessId,
+    /// Its executable, open.
+    pub file: File,
+    /// The executable's name, as `/proc/PID/exe` reads.
+    pub executable: String,
+    command_line: CommandLine,
+}
+
+/// Looks at a process. `of_libvirt`: libvirt says that it runs a domain there.
+pub fn look_at(pid: u32, of_libvirt: bool) -> Finding {
+    let (Ok(id), Ok(arguments)) = (proc::process(pid), proc::command_line(pid)) else {
+        return Finding::Gone;
+    };
+    let command_line = CommandLine::parse(&arguments);
+    match proc::executable(pid) {
+        Ok((file, executable)) => {
+            if command_line.runs_guest(of_libvirt || names_qemu(&executable)) {
+                Finding::Guest(Candidate { id, file, executable, command_line })
+            } else {
+                Finding::Other
+            }
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Finding::Gone,
+        Err(error) if command_line.runs_guest(of_libvirt) => Finding::Unreadable(error),
+        Err(_) => Finding::Other,
+    }
+}
+
+/// `/usr/bin/qemu-system-x86_64`, `/usr/libexec/qemu-kvm`, `/usr/bin/kvm (deleted)`.
+fn names_qemu(executable: &str) -> bool {
+    let name = executable.rsplit('/').next().unwrap_or(executable);
+    name_of_emulator(name.trim_end_matches(" (deleted)").as_bytes())
+}
+
+/// Whether a program of this name (perhaps cut to 15 bytes) runs guests; `qemu-img` does not.
+pub fn name_of_emulator(name: &[u8]) -> bool {
+    name.starts_with(b"qemu-system") || name.starts_with(b"qemu-kvm") || name == b"kvm"
+}
+
+impl Candidate {
+    /// KVM may run the guest, as far as the command line says.
+    pub fn may_use_kvm(&self) -> bool {
+        self.command_line.may_use_kvm()
+    }
+
+    /// The record of this process. The command line is asked first: it is QEMU's own.
+    pub fn describe(
+        self,
+        libvirt: &Libvirt,
+        build_id: Option<String>,
+        coverage: Coverage,
+        missing: Vec<MissingSentinel>,
+    ) -> QemuProcess {
+        let CommandLine { name, uuid, accelerator, .. } = self.command_line;
+        let domain = libvirt.domain(self.id.pid, name.as_deref());
+        let name = name.or(domain.name);
+        QemuProcess {
+            process: self.id,
+            version: name.as_deref().and_then(|name| libvirt.qemu_version(name)),
+            domain: name,
+            uuid: uuid.or(domain.uuid),
+            os: domain.os,
+            executable: self.executable,
+            build_id,
+            accelerator,
+            coverage,
+            missing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn emulators_are_known_by_name_wherever_they_are() {
+        for name in ["/usr/bin/qemu-system-x86_64", "/usr/libexec/qemu-kvm", "/usr/bin/kvm (deleted)"] {
+            assert!(names_qemu(name), "{name}");
+        }
+        for name in ["/usr/bin/qemu-img", "/usr/bin/kvm-ok", "/usr/sbin/libvirtd", ""] {
+            assert!(!names_qemu(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn this_test_is_no_virtual_machine_and_a_number_too_high_is_nobody() {
+        assert!(matches!(look_at(std::process::id(), false), Finding::Other));
+        assert!(matches!(look_at(u32::MAX, false), Finding::Gone));
+    }
+}

@@ -1,0 +1,352 @@
+//! The loop: from the kernel's ring buffer and `/proc` to the journal.
+//!
+//! What is known of a process number:
+//!
+//! ```text
+//!             scan, exec, first hit, pid file
+//!  unknown ───────────────┬──────────────┬───────────────────┐
+//!                  runs a guest    does not run one   ended too soon
+//!                         ▼              ▼                   ▼
+//!                       Guest          Other               Gone
+//!                  signs recorded    ignored     signs recorded, domain unknown
+//!                         └──────────────┴─────────┬─────────┘
+//!                                             exit │ or another start time
+//!                                                  ▼
+//!                                              forgotten
+//! ```
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use softoff_abi::{Event as Hit, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, ProcessImage};
+use softoff_journal::record::{Coverage, Loss, LossStage, ProbeHit, ProcessId, TracerState};
+use softoff_journal::{Event, Record, Stamp, Writer};
+
+use crate::attachment::Attachments;
+use crate::discovery::{self, Candidate, Finding};
+use crate::libvirt::Libvirt;
+use crate::programs::{Entry, Programs};
+use crate::sink::Sink;
+use crate::tracefs::Tracefs;
+use crate::{Notice, TracerError, decode, kernel, proc};
+
+/// How often counters are read and libvirt's directory is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Insert into a BPF map only what is not there.
+const BPF_NOEXIST: u64 = 1;
+
+/// A running tracer.
+pub struct Tracer<'a> {
+    programs: Programs,
+    sink: Sink<Writer>,
+    libvirt: Libvirt,
+    attachments: Attachments,
+    processes: HashMap<u32, Process>,
+    losses: Losses,
+    notify: &'a mut dyn FnMut(Notice),
+}
+
+/// What a tracer did in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Summary {
+    /// Records in the journal.
+    pub written: u64,
+    /// Records that could not be written.
+    pub unwritten: u64,
+    /// What the probes did not send.
+    pub losses: Losses,
+}
+
+/// Events that the probes did not send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Losses {
+    /// They found the ring buffer full.
+    pub ring_buffer: u64,
+    /// They were more than one process may send.
+    pub rate_limit: u64,
+}
+
+/// A process number that is known.
+struct Process {
+    id: ProcessId,
+    role: Role,
+    /// Events of it that the rate limit dropped, as far as they are recorded.
+    dropped: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Guest(Coverage),
+    Other,
+    Gone { events: u64 },
+}
+
+impl fmt::Debug for Tracer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer").field("losses", &self.losses).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Tracer<'a> {
+    /// Attaches to the kernel and to every QEMU that runs, and says in the journal that it is
+    /// ready. `version` is the program's, for the journal.
+    pub fn start(
+        journal: &Path,
+        version: &str,
+        notify: &'a mut dyn FnMut(Notice),
+    ) -> Result<Self, TracerError> {
+        kernel::check()?;
+        let tracefs = Tracefs::find().ok_or(TracerError::NoTracefs)?;
+        let mut tracer = Self {
+            sink: Sink::new(Writer::open(journal, "tracer", version)?),
+            programs: Programs::load(&tracefs)?,
+            libvirt: Libvirt::system(),
+            attachments: Attachments::default(),
+            processes: HashMap::new(),
+            losses: Losses::default(),
+            notify,
+        };
+        tracer.scan();
+        tracer.say_ready(journal.to_owned());
+        Ok(tracer)
+    }
+
+    /// Finds the QEMU processes that run already.
+    fn scan(&mut self) {
+        let of_libvirt = self.libvirt.new_pids();
+        for pid in proc::pids() {
+            self.look_at(pid, of_libvirt.contains(&pid), Stamp::now().boot_ns);
+        }
+    }
+
+    fn say_ready(&mut self, journal: PathBuf) {
+        let missing = self.programs.missing.clone();
+        for sentinel in &missing {
+            (self.notify)(Notice::NotInKernel(sentinel.clone()));
+        }
+        self.record_now(Event::Tracer(TracerState::Ready { pid: std::process::id(), missing }));
+        let count = |coverage| {
+            self.processes.values().filter(|process| process.role == Role::Guest(coverage)).count()
+        };
+        let watched = [count(Coverage::Symbols), count(Coverage::Kvm), count(Coverage::Process)];
+        (self.notify)(Notice::Ready { watched, journal });
+    }
+
+    /// Records until `stop` becomes readable, then writes what is left.
+    pub fn run(mut self, stop: BorrowedFd<'_>) -> Result<Summary, TracerError> {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            let stopping = self.wait(stop, next_tick).map_err(TracerError::Wait)?;
+            self.drain();
+            if stopping {
+                return Ok(self.finish());
+            }
+            if Instant::now() >= next_tick {
+                self.tick();
+                next_tick = Instant::now() + TICK;
+            }
+        }
+    }
+
+    /// Waits for events, the tick or the end; true for the end.
+    fn wait(&self, stop: BorrowedFd<'_>, until: Instant) -> io::Result<bool> {
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.programs.events.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(stop, PollFlags::IN),
+        ];
+        let left = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) => Ok(!fds[1].revents().is_empty()),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(hit) = self.next_hit() {
+            self.handle(&hit);
+        }
+    }
+
+    fn next_hit(&mut self) -> Option<Hit> {
+        // An entry of another length cannot be: both sides are built from one definition.
+        self.programs.events.next().and_then(|entry| Hit::from_bytes(&entry))
+    }
+
+    fn tick(&mut self) {
+        for pid in self.libvirt.new_pids() {
+            if !self.processes.contains_key(&pid) {
+                self.look_at(pid, true, Stamp::now().boot_ns);
+            }
+        }
+        self.record_losses();
+        self.sink.retry(self.notify);
+    }
+
+    fn finish(mut self) -> Summary {
+        self.record_losses();
+        self.record_now(Event::Tracer(TracerState::Stopped { pid: std::process::id() }));
+        self.sink.retry(self.notify);
+        Summary { written: self.sink.written(), unwritten: self.sink.lost(), losses: self.losses }
+    }
+
+    fn handle(&mut self, hit: &Hit) {
+        let Some(kind) = Kind::from_number(hit.kind) else { return };
+        self.forget_predecessor(hit);
+        if kind == Kind::Exec || !self.processes.contains_key(&hit.pid) {
+            self.identify(hit, kind);
+        }
+        let Some(process) = self.processes.get_mut(&hit.pid) else { return };
+        if let Role::Gone { events } = &mut process.role {
+            *events += 1;
+        }
+        if process.role != Role::Other
+            && let Some(sign) = decode::sign(hit)
+        {
+            let hit_of = ProbeHit { process: process.id, tid: hit.tid, sign };
+            self.record_at(hit.boot_ns, Event::Probe(hit_of));
+        }
+        if kind == Kind::Exit {
+            self.forget(hit.pid, hit.args[1]);
+        }
+    }
+
+    /// What another process of the same number was says nothing about this one.
+    fn forget_predecessor(&mut self, hit: &Hit) {
+        let start_ticks = hit.start_ns / proc::NANOS_PER_TICK;
+        let other = |process: &mut Process| hit.start_ns != 0 && process.id.start_ticks != start_ticks;
+        if self.processes.get_mut(&hit.pid).is_some_and(other) {
+            self.processes.remove(&hit.pid);
+        }
+    }
+
+    /// Finds out what a process is that has just been heard of.
+    fn identify(&mut self, hit: &Hit, kind: Kind) {
+        self.processes.remove(&hit.pid);
+        let found = self.look_at(hit.pid, false, hit.boot_ns);
+        if self.processes.contains_key(&hit.pid) {
+            return;
+        }
+        let id = ProcessId { pid: hit.pid, start_ticks: hit.start_ns / proc::NANOS_PER_TICK };
+        let unnamed = kind == Kind::Exec && !discovery::name_of_emulator(hit.comm());
+        let role = if found || unnamed { Role::Other } else { Role::Gone { events: 0 } };
+        self.processes.insert(hit.pid, Process { id, role, dropped: 0 });
+    }
+
+    /// Looks at a process and watches it if it runs a guest; false where it is not there any more.
+    /// `at` is when it was first heard of.
+    fn look_at(&mut self, pid: u32, of_libvirt: bool, at: u64) -> bool {
+        match discovery::look_at(pid, of_libvirt) {
+            Finding::Guest(candidate) => self.watch(candidate, at),
+            Finding::Other => true,
+            Finding::Gone => false,
+            Finding::Unreadable(error) => {
+                let why = format!("its executable cannot be opened ({error}); run as root or with CAP_SYS_PTRACE");
+                (self.notify)(Notice::Unreadable { pid, why });
+                true
+            }
+        }
+    }
+
+    fn watch(&mut self, candidate: Candidate, at: u64) -> bool {
+        let id = candidate.id;
+        let (attachment, first) = self.attachments.attach(&mut self.programs, &candidate.file);
+        if first {
+            for missing in attachment.missing.clone() {
+                let executable = candidate.executable.clone();
+                (self.notify)(Notice::NotInBinary { executable, missing });
+            }
+        }
+        if !self.enter(id) {
+            return false;
+        }
+        let coverage = match attachment {
+            _ if attachment.tells_the_story => Coverage::Symbols,
+            _ if self.programs.kvm && candidate.may_use_kvm() => Coverage::Kvm,
+            _ => Coverage::Process,
+        };
+        let qemu = candidate.describe(&self.libvirt, attachment.build_id, coverage, attachment.missing);
+        self.processes.insert(id.pid, Process { id, role: Role::Guest(coverage), dropped: 0 });
+        self.record_at(at, Event::Qemu(qemu.clone()));
+        (self.notify)(Notice::Found(Box::new(qemu)));
+        true
+    }
+
+    /// Tells the probes of a process; false where it ended unseen.
+    fn enter(&mut self, id: ProcessId) -> bool {
+        let image = Entry(ProcessImage::new(id.start_ticks * proc::NANOS_PER_TICK));
+        let entered = self.programs.processes.insert(id.pid, image, BPF_NOEXIST).is_ok();
+        // Where its exec or a hit entered it before, its exit will be seen, or has been.
+        if entered && proc::process(id.pid).ok() != Some(id) {
+            let _ = self.programs.processes.remove(&id.pid);
+            return false;
+        }
+        true
+    }
+
+    /// Forgets an ended process, with `dropped` events of it in all.
+    fn forget(&mut self, pid: u32, dropped: u64) {
+        let Some(process) = self.processes.remove(&pid) else { return };
+        if process.role != Role::Other {
+            self.record_loss(LossStage::RateLimit, dropped - process.dropped.min(dropped), Some(process.id));
+        }
+        if let Role::Gone { events } = process.role {
+            self.record_loss(LossStage::Identity, events, Some(process.id));
+        }
+    }
+
+    /// Records what the probes counted since the last time.
+    fn record_losses(&mut self) {
+        let now = Losses {
+            ring_buffer: self.programs.lost.get(&LOST_RING_FULL, 0).unwrap_or(0),
+            rate_limit: self.programs.lost.get(&LOST_RATE_LIMIT, 0).unwrap_or(0),
+        };
+        let before = std::mem::replace(&mut self.losses, now);
+        self.record_loss(LossStage::RingBuffer, now.ring_buffer - before.ring_buffer, None);
+        if now.rate_limit != before.rate_limit {
+            self.record_dropped();
+        }
+        if now.ring_buffer != before.ring_buffer {
+            self.forget_ended();
+        }
+    }
+
+    fn record_dropped(&mut self) {
+        let mut losses = Vec::new();
+        for (pid, process) in &mut self.processes {
+            let Ok(Entry(image)) = self.programs.processes.get(pid, 0) else { continue };
+            losses.push((process.id, image.dropped.saturating_sub(process.dropped)));
+            process.dropped = image.dropped;
+        }
+        for (id, count) in losses {
+            self.record_loss(LossStage::RateLimit, count, Some(id));
+        }
+    }
+
+    /// Where events were lost, exits may have been among them.
+    fn forget_ended(&mut self) {
+        self.processes.retain(|pid, process| proc::process(*pid).ok() == Some(process.id));
+    }
+
+    fn record_loss(&mut self, stage: LossStage, count: u64, process: Option<ProcessId>) {
+        if count > 0 {
+            self.record_now(Event::Loss(Loss { stage, count, process }));
+        }
+    }
+
+    fn record_now(&mut self, event: Event) {
+        self.record_at(Stamp::now().boot_ns, event);
+    }
+
+    fn record_at(&mut self, boot_ns: u64, event: Event) {
+        let wall = Stamp::now().wall_at(boot_ns);
+        self.sink.append(Record { boot_ns, wall, event }, self.notify);
+    }
+}
