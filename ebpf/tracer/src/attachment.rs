@@ -51,7 +51,8 @@ fn attach(programs: &mut Programs, file: &File, number: u16) -> Attachment {
     }
     let failed = programs.attach(file, &image, number);
     let absent = SENTINELS.iter().filter(|sentinel| !image.has(sentinel));
-    let lacking: Vec<&Sentinel> = absent.clone().chain(failed.iter().map(|(sentinel, _)| *sentinel)).collect();
+    let lacking: Vec<&Sentinel> =
+        absent.clone().chain(failed.iter().map(|(sentinel, _)| *sentinel)).collect();
     let mut missing: Vec<_> = absent.map(|sentinel| lacks(sentinel, "this QEMU does not have it")).collect();
     missing.extend(failed.iter().map(|(sentinel, why)| lacks(sentinel, why)));
     missing.extend(doubtful(&image, file));
@@ -66,8 +67,7 @@ fn attach(programs: &mut Programs, file: &File, number: u16) -> Attachment {
 fn doubtful(image: &Image, file: &File) -> Vec<MissingSentinel> {
     let never_called = image.never_called(file).unwrap_or_default();
     let inlined = "nothing in this QEMU calls it (inlined?), it may never fire";
-    let mut doubtful: Vec<_> =
-        never_called.into_iter().map(|sentinel| lacks(sentinel, inlined)).collect();
+    let mut doubtful: Vec<_> = never_called.into_iter().map(|sentinel| lacks(sentinel, inlined)).collect();
     let has_pm1 = image.sites.iter().any(|site| site.sentinel.symbol == "acpi_pm1_evt_power_down");
     if has_pm1 && image.pm1.is_none() {
         doubtful.push(MissingSentinel {
@@ -81,10 +81,7 @@ fn doubtful(image: &Image, file: &File) -> Vec<MissingSentinel> {
 }
 
 fn lacks(sentinel: &Sentinel, why: &str) -> MissingSentinel {
-    MissingSentinel {
-        name: sentinel.symbol.to_owned(),
-        consequence: format!("{why}: {}", sentinel.without),
-    }
+    MissingSentinel { name: sentinel.symbol.to_owned(), consequence: format!("{why}: {}", sentinel.without) }
 }
 
 fn unreadable(why: &str) -> Attachment {

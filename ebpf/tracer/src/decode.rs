@@ -1,6 +1,6 @@
 //! From an event of the probes to a sign of the journal.
 
-use softoff_abi::{Event, Kind, Pm1, PWRBTN, PortIo};
+use softoff_abi::{Event, Kind, PWRBTN, Pm1, PortIo};
 use softoff_journal::record::{Sender, Sign};
 
 /// QAPI `ShutdownCause` by number; unchanged from QEMU 5.0 to 10.2 but for the last one, new in 7.2.
@@ -158,7 +158,11 @@ mod tests {
         assert_eq!(exit(readable), Some(Sign::Exit { status: Some(0), signal: None }));
         assert_eq!(exit(readable | 1 << 8), Some(Sign::Exit { status: Some(1), signal: None }));
         assert_eq!(exit(readable | 9), Some(Sign::Exit { status: None, signal: Some(9) }));
-        assert_eq!(exit(readable | 0x80 | 6), Some(Sign::Exit { status: None, signal: Some(6) }), "core dumped");
+        assert_eq!(
+            exit(readable | 0x80 | 6),
+            Some(Sign::Exit { status: None, signal: Some(6) }),
+            "core dumped"
+        );
         assert_eq!(exit(0), Some(Sign::Exit { status: None, signal: None }));
     }
 

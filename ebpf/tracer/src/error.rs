@@ -9,19 +9,27 @@ use softoff_journal::JournalError;
 #[derive(Debug, thiserror::Error)]
 pub enum TracerError {
     /// Not enough rights.
-    #[error("tracing needs CAP_BPF and CAP_PERFMON (and CAP_SYS_PTRACE to look at other users' QEMU), this process lacks {missing}; run as root, or grant them, e.g. with AmbientCapabilities= in a systemd unit")]
+    #[error(
+        "tracing needs CAP_BPF and CAP_PERFMON (and CAP_SYS_PTRACE to look at other users' QEMU), this process lacks {missing}; run as root, or grant them, e.g. with AmbientCapabilities= in a systemd unit"
+    )]
     NotPermitted {
         /// The capabilities that are missing.
         missing: String,
     },
     /// The kernel is locked down.
-    #[error("the kernel is locked down (confidentiality), which forbids eBPF programs to read memory; boot with lockdown=integrity or less. The hook records without the probe")]
+    #[error(
+        "the kernel is locked down (confidentiality), which forbids eBPF programs to read memory; boot with lockdown=integrity or less. The hook records without the probe"
+    )]
     LockedDown,
     /// The tracing file system is not there.
-    #[error("the kernel's tracing file system is not mounted; run `mount -t tracefs nodev /sys/kernel/tracing` and start again")]
+    #[error(
+        "the kernel's tracing file system is not mounted; run `mount -t tracefs nodev /sys/kernel/tracing` and start again"
+    )]
     NoTracefs,
     /// The programs were refused.
-    #[error("the kernel refused {what}; Linux 5.15 or newer with CONFIG_BPF_SYSCALL and CONFIG_UPROBE_EVENTS is needed")]
+    #[error(
+        "the kernel refused {what}; Linux 5.15 or newer with CONFIG_BPF_SYSCALL and CONFIG_UPROBE_EVENTS is needed"
+    )]
     Refused {
         /// The program or map.
         what: String,

@@ -87,10 +87,14 @@ impl Offsets {
 }
 
 fn offset(btf: &Btf, structure: &str, field: &str) -> Option<u32> {
-    btf.resolve_types_by_name(structure).ok()?.into_iter().find_map(|found| match found {
-        Type::Struct(found) => member_bits(btf, &found.members, field),
-        _ => None,
-    }).map(|bits| bits / 8)
+    btf.resolve_types_by_name(structure)
+        .ok()?
+        .into_iter()
+        .find_map(|found| match found {
+            Type::Struct(found) => member_bits(btf, &found.members, field),
+            _ => None,
+        })
+        .map(|bits| bits / 8)
 }
 
 /// The offset of a member in bits; members of anonymous structs count as the outer's own.

@@ -186,7 +186,9 @@ mod tests {
     fn the_version_is_that_of_the_last_start() {
         let dir = tempfile::tempdir().expect("tempdir");
         let line = |version| {
-            format!("2026-11-23 04:17:19.000+0000: starting up libvirt version: 9.0.0, package: 4, qemu version: {version}, kernel: 6.1\nLC_ALL=C \\\n")
+            format!(
+                "2026-11-23 04:17:19.000+0000: starting up libvirt version: 9.0.0, package: 4, qemu version: {version}, kernel: 6.1\nLC_ALL=C \\\n"
+            )
         };
         fs::write(dir.path().join("web.log"), line("7.0") + &line("7.2.22Debian 1:7.2")).expect("written");
         assert_eq!(libvirt(dir.path()).qemu_version("web").as_deref(), Some("7.2.22Debian 1:7.2"));

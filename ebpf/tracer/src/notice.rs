@@ -120,7 +120,10 @@ mod tests {
             ready([2, 1, 0]),
             "ready: watching 3 QEMU processes (2 through symbols, 1 through KVM), journal /j"
         );
-        assert_eq!(ready([0, 0, 1]), "ready: watching 1 QEMU process (1 through signals and exit), journal /j");
+        assert_eq!(
+            ready([0, 0, 1]),
+            "ready: watching 1 QEMU process (1 through signals and exit), journal /j"
+        );
         assert_eq!(ready([0, 0, 0]), "ready: watching for QEMU processes, none so far, journal /j");
     }
 

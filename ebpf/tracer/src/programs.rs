@@ -10,12 +10,12 @@ use aya::{Ebpf, EbpfLoader};
 use softoff_abi::{Cookie, ProcessImage};
 use softoff_journal::record::MissingSentinel;
 
+use crate::TracerError;
 use crate::binary::{Image, Site};
 use crate::kernel::Offsets;
 use crate::sentinel::{Program, Sentinel};
 use crate::sink::chain;
 use crate::tracefs::Tracefs;
-use crate::TracerError;
 
 /// The object that the build script compiled.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/softoff-probes"));
@@ -138,7 +138,13 @@ impl Programs {
         failed
     }
 
-    fn attach_site(&mut self, path: &str, image: &Image, site: &Site, binary: u16) -> Result<(), ProgramError> {
+    fn attach_site(
+        &mut self,
+        path: &str,
+        image: &Image,
+        site: &Site,
+        binary: u16,
+    ) -> Result<(), ProgramError> {
         let cookie = Cookie {
             kind: site.sentinel.kind as u8,
             binary,

@@ -75,11 +75,7 @@ pub const SENTINELS: [Sentinel; 18] = [
         Kind::PowerButton,
         "whether the guest had its power button enabled cannot be told (machines without PM1 block, e.g. microvm, never have it)",
     ),
-    pm1(
-        "acpi_update_sci",
-        Kind::Sci,
-        "whether the guest acknowledged the button cannot be told from QEMU",
-    ),
+    pm1("acpi_update_sci", Kind::Sci, "whether the guest acknowledged the button cannot be told from QEMU"),
     call(
         "qemu_system_suspend_request",
         Kind::SuspendRequest,
@@ -111,12 +107,7 @@ pub const SENTINELS: [Sentinel; 18] = [
         Required,
         "power-off by the guest cannot be told from an end by signal",
     ),
-    call(
-        "qapi_event_send_reset",
-        Kind::Reset,
-        Optional,
-        "a reboot cannot be told from a guest that went on",
-    ),
+    call("qapi_event_send_reset", Kind::Reset, Optional, "a reboot cannot be told from a guest that went on"),
     call("qapi_event_send_stop", Kind::Stop, Optional, "when the vCPUs stopped cannot be told"),
     call(
         "qapi_event_send_resume",

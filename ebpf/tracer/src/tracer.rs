@@ -248,7 +248,8 @@ impl<'a> Tracer<'a> {
             Finding::Other => true,
             Finding::Gone => false,
             Finding::Unreadable(error) => {
-                let why = format!("its executable cannot be opened ({error}); run as root or with CAP_SYS_PTRACE");
+                let why =
+                    format!("its executable cannot be opened ({error}); run as root or with CAP_SYS_PTRACE");
                 (self.notify)(Notice::Unreadable { pid, why });
                 true
             }
