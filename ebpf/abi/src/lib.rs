@@ -150,7 +150,8 @@ pub struct Event {
     pub kind: u8,
     /// Padding, always zero.
     pub reserved: [u8; 7],
-    /// Command name of the running thread.
+    /// Command name of the running process; of the thread where the kernel's structures could not
+    /// be read.
     pub comm: [u8; COMM_LEN],
 }
 

@@ -89,7 +89,7 @@ fn send(thread: &Thread, start_ns: u64, kind: u8, args: [u64; 2]) {
         tid: thread.tid,
         kind,
         reserved: [0; 7],
-        comm: bpf_get_current_comm().unwrap_or([0; COMM_LEN]),
+        comm: task::process_comm().or(bpf_get_current_comm().ok()).unwrap_or([0; COMM_LEN]),
     });
     entry.submit(0);
 }

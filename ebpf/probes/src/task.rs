@@ -3,7 +3,7 @@
 
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 use aya_ebpf::helpers::generated::bpf_get_current_task;
-use softoff_abi::UNKNOWN_OFFSET;
+use softoff_abi::{COMM_LEN, UNKNOWN_OFFSET};
 
 use crate::emit::Thread;
 use crate::global;
@@ -14,6 +14,9 @@ static TASK_GROUP_LEADER: u32 = UNKNOWN_OFFSET;
 /// `task_struct.start_boottime`, before Linux 5.5 `real_start_time`.
 #[unsafe(no_mangle)]
 static TASK_START_BOOTTIME: u32 = UNKNOWN_OFFSET;
+/// `task_struct.comm`.
+#[unsafe(no_mangle)]
+static TASK_COMM: u32 = UNKNOWN_OFFSET;
 /// `task_struct.exit_code`.
 #[unsafe(no_mangle)]
 static TASK_EXIT_CODE: u32 = UNKNOWN_OFFSET;
@@ -29,6 +32,12 @@ pub fn start_ns() -> u64 {
     read::<u64>(current(), global!(TASK_GROUP_LEADER))
         .and_then(|leader| read(leader, global!(TASK_START_BOOTTIME)))
         .unwrap_or(0)
+}
+
+/// Command name of the running process: that of its main thread. libvirt's workers, which send its
+/// signals, have names of their own.
+pub fn process_comm() -> Option<[u8; COMM_LEN]> {
+    read::<u64>(current(), global!(TASK_GROUP_LEADER)).and_then(|leader| read(leader, global!(TASK_COMM)))
 }
 
 /// Whether no other thread of the running process lives. Where that is not readable the end of

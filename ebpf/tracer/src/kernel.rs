@@ -50,6 +50,8 @@ pub struct Offsets {
     pub group_leader: u32,
     /// `task_struct.start_boottime`, before Linux 5.5 `real_start_time`.
     pub start_boottime: u32,
+    /// `task_struct.comm`.
+    pub comm: u32,
     /// `task_struct.exit_code`.
     pub exit_code: u32,
     /// `task_struct.signal`.
@@ -63,6 +65,7 @@ impl Offsets {
     pub const UNKNOWN: Self = Self {
         group_leader: UNKNOWN_OFFSET,
         start_boottime: UNKNOWN_OFFSET,
+        comm: UNKNOWN_OFFSET,
         exit_code: UNKNOWN_OFFSET,
         signal: UNKNOWN_OFFSET,
         live: UNKNOWN_OFFSET,
@@ -79,6 +82,7 @@ impl Offsets {
         Some(Self {
             group_leader: task("group_leader")?,
             start_boottime: task("start_boottime").or_else(|| task("real_start_time"))?,
+            comm: task("comm")?,
             exit_code: task("exit_code")?,
             signal: task("signal")?,
             live: offset(btf, "signal_struct", "live")?,

@@ -176,6 +176,7 @@ fn load_object(tracefs: &Tracefs, offsets: Offsets) -> Result<Ebpf, TracerError>
     let kernel = [
         ("TASK_GROUP_LEADER", offsets.group_leader),
         ("TASK_START_BOOTTIME", offsets.start_boottime),
+        ("TASK_COMM", offsets.comm),
         ("TASK_EXIT_CODE", offsets.exit_code),
         ("TASK_SIGNAL", offsets.signal),
         ("SIGNAL_LIVE", offsets.live),
