@@ -1,17 +1,16 @@
 //! The private libvirt: libvirtd and virtlogd, configured to touch nothing but the lab, and run as
-//! plain children inside its namespaces.
+//! plain children of its init.
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
-use std::process::{Child, Command};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
 
-use crate::keeper::Keeper;
 use crate::layout::Layout;
 use crate::wait;
 
@@ -19,7 +18,7 @@ use crate::wait;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// QEMU as root, without confinement, cgroups or a mount namespace of its own: it stays in the
-/// lab's, by which the keeper knows it.
+/// lab's, by which the lab's init knows it.
 const QEMU_CONF: &str = "\
 user = \"root\"
 group = \"root\"
@@ -30,43 +29,49 @@ cgroup_controllers = []
 namespaces = []
 ";
 
-/// The two daemons of a lab.
-#[derive(Debug)]
-pub struct Daemons {
-    virtlogd: Child,
-    libvirtd: Child,
+const VIRTLOGD_CONF: &str = "log_outputs = \"2:file:/var/log/libvirt/virtlogd.log\"\n";
+
+/// A daemon of the lab.
+#[derive(Debug, Clone, Copy)]
+pub enum Daemon {
+    /// Writes the logs of the domains.
+    Virtlogd,
+    /// Manages the domains.
+    Libvirtd,
 }
 
-impl Daemons {
-    /// Writes the configuration and starts both.
-    pub fn start(keeper: &Keeper, layout: &Layout) -> anyhow::Result<Self> {
-        configure(layout)?;
-        let virtlogd = spawn(keeper, layout, "virtlogd")?;
-        await_socket(&layout.virtlogd_socket())?;
-        let libvirtd = spawn_libvirtd(keeper, layout)?;
-        Ok(Self { virtlogd, libvirtd })
-    }
-
-    /// Ends libvirtd as a package upgrade does, with the guests running on, and starts it again.
-    pub fn restart_libvirtd(&mut self, keeper: &Keeper, layout: &Layout) -> anyhow::Result<()> {
-        end(&mut self.libvirtd, "libvirtd")?;
-        self.libvirtd = spawn_libvirtd(keeper, layout)?;
-        Ok(())
-    }
-}
-
-impl Drop for Daemons {
-    fn drop(&mut self) {
-        for (daemon, name) in [(&mut self.libvirtd, "libvirtd"), (&mut self.virtlogd, "virtlogd")] {
-            if let Err(error) = end(daemon, name) {
-                // The keeper kills what is left.
-                eprintln!("softoff-lab: {error:#}");
-            }
+impl Daemon {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Virtlogd => "virtlogd",
+            Self::Libvirtd => "libvirtd",
         }
     }
+
+    /// Starts it; to be called inside the lab's namespaces.
+    pub fn spawn(self, layout: &Layout) -> anyhow::Result<Pid> {
+        let name = self.name();
+        let output_path = layout.log().join(format!("{name}.output"));
+        let output =
+            File::create(&output_path).with_context(|| format!("cannot create {}", output_path.display()))?;
+        let process = Command::new(Path::new("/usr/sbin").join(name))
+            .arg("--pid-file")
+            .arg(self.pid_file(layout))
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().context("cannot duplicate a file")?)
+            .stderr(output)
+            .spawn()
+            .with_context(|| format!("cannot run {name}"))?;
+        Ok(Pid::from_child(&process))
+    }
+
+    fn pid_file(self, layout: &Layout) -> PathBuf {
+        layout.root().join(format!("{}.pid", self.name()))
+    }
 }
 
-fn configure(layout: &Layout) -> anyhow::Result<()> {
+/// Writes the configuration of both daemons.
+pub fn configure(layout: &Layout) -> anyhow::Result<()> {
     let libvirtd_conf = format!(
         "log_outputs = \"2:file:/var/log/libvirt/libvirtd.log\"\n\
          auth_unix_rw = \"none\"\n\
@@ -75,10 +80,9 @@ fn configure(layout: &Layout) -> anyhow::Result<()> {
         // Migration is refused between daemons that call themselves the same host.
         Uuid::new_v4()
     );
-    let virtlogd_conf = "log_outputs = \"2:file:/var/log/libvirt/virtlogd.log\"\n";
     for (name, text) in [
         ("libvirtd.conf", libvirtd_conf.as_str()),
-        ("virtlogd.conf", virtlogd_conf),
+        ("virtlogd.conf", VIRTLOGD_CONF),
         ("qemu.conf", QEMU_CONF),
     ] {
         let path = layout.etc().join(name);
@@ -87,41 +91,33 @@ fn configure(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn spawn_libvirtd(keeper: &Keeper, layout: &Layout) -> anyhow::Result<Child> {
-    // A socket that is left over from the last daemon would look like a new one.
-    let _ = fs::remove_file(layout.libvirt_socket());
-    let libvirtd = spawn(keeper, layout, "libvirtd")?;
-    await_socket(&layout.libvirt_socket())?;
-    Ok(libvirtd)
-}
-
-fn spawn(keeper: &Keeper, layout: &Layout, name: &str) -> anyhow::Result<Child> {
-    let output_path = layout.log().join(format!("{name}.output"));
-    let output =
-        File::create(&output_path).with_context(|| format!("cannot create {}", output_path.display()))?;
-    let mut command: Command = keeper.command(Path::new("/usr/sbin").join(name));
-    command
-        .arg("--pid-file")
-        .arg(layout.root().join(format!("{name}.pid")))
-        .stdout(output.try_clone().context("cannot duplicate a file")?)
-        .stderr(output)
-        .spawn()
-        .with_context(|| format!("cannot run {name}"))
-}
-
-fn await_socket(socket: &Path) -> anyhow::Result<()> {
-    let what = format!("an answer at {}", socket.display());
-    wait::until(&what, PATIENCE, || Ok(UnixStream::connect(socket).is_ok()))
-}
-
-/// Asks a daemon to end and waits until it has.
-fn end(daemon: &mut Child, name: &str) -> anyhow::Result<()> {
-    let pid = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw);
-    if daemon.try_wait().with_context(|| format!("cannot wait for {name}"))?.is_none() {
-        let pid = pid.with_context(|| format!("{name} has no process id"))?;
-        kill_process(pid, Signal::TERM).with_context(|| format!("cannot end {name}"))?;
+/// Waits until both daemons answer.
+pub fn await_start(layout: &Layout) -> anyhow::Result<()> {
+    for socket in [layout.virtlogd_socket(), layout.libvirt_socket()] {
+        let what = format!("an answer at {}", socket.display());
+        wait::until(&what, PATIENCE, || Ok(UnixStream::connect(&socket).is_ok()))?;
     }
-    wait::until(&format!("the end of {name}"), PATIENCE, || {
-        Ok(daemon.try_wait().with_context(|| format!("cannot wait for {name}"))?.is_some())
-    })
+    Ok(())
+}
+
+/// Ends libvirtd as a package upgrade does, with the guests running on, and waits for the next one.
+pub fn restart_libvirtd(layout: &Layout) -> anyhow::Result<()> {
+    let old = libvirtd_pid(layout)?;
+    // The socket of the old daemon would look like that of the new one.
+    let socket = layout.libvirt_socket();
+    fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
+    kill_process(old, Signal::TERM).context("cannot end libvirtd")?;
+    wait::until("a new libvirtd", PATIENCE, || Ok(libvirtd_pid(layout).is_ok_and(|new| new != old)))?;
+    await_start(layout)
+}
+
+fn libvirtd_pid(layout: &Layout) -> anyhow::Result<Pid> {
+    read_pid(&Daemon::Libvirtd.pid_file(layout))
+}
+
+/// Reads a pid file.
+pub fn read_pid(path: &Path) -> anyhow::Result<Pid> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+    pid.with_context(|| format!("{} holds no process id", path.display()))
 }

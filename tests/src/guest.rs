@@ -11,6 +11,7 @@ use softoff_guest::{MARK, ready_line};
 use virt::connect::Connect;
 use virt::domain::Domain;
 
+use crate::daemons::read_pid;
 use crate::spec::DomainSpec;
 use crate::wait;
 
@@ -43,7 +44,8 @@ impl Guest {
 
     /// Takes hold of the domain again after libvirtd was restarted.
     pub fn reattach(&mut self, connection: &Connect) -> anyhow::Result<()> {
-        self.domain = connection.lookup_domain_by_uuid(self.spec.uuid)
+        self.domain = connection
+            .lookup_domain_by_uuid(self.spec.uuid)
             .with_context(|| format!("libvirt does not know {:?} any more", self.spec.name))?;
         Ok(())
     }
@@ -105,10 +107,7 @@ impl Guest {
 
     /// QEMU's process id.
     pub fn pid(&self) -> anyhow::Result<Pid> {
-        let text = fs::read_to_string(&self.pid_file)
-            .with_context(|| format!("cannot read {}", self.pid_file.display()))?;
-        let pid = text.trim().parse().ok().and_then(Pid::from_raw);
-        pid.with_context(|| format!("{} holds no process id", self.pid_file.display()))
+        read_pid(&self.pid_file)
     }
 
     /// Sends QEMU a signal, as somebody other than libvirt.

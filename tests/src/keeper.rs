@@ -1,8 +1,8 @@
-//! The keeper: a process that holds a lab's namespaces and ends everything in them with the lab.
+//! The lab's hold on its keeper, the process that owns the namespaces: started first, ended last.
 //!
 //! ```text
-//! lab                                keeper
-//!  │ ── starts: softoff-lab keep DIR ─▶ enters new namespaces
+//! lab                                keeper (see `init`)
+//!  │ ── starts: softoff-lab keep DIR ─▶ enters new namespaces, starts virtlogd and libvirtd
 //!  │ ◀────────────── "ready" ───────── │
 //!  │ … programs join by nsenter …      reads its standard input
 //!  │ ── closes the pipe, or dies ────▶ end of file: kills all that is in the namespace,
@@ -10,28 +10,20 @@
 //! ```
 //!
 //! The pipe makes one path of all endings: a test that passes, panics, is interrupted or killed.
-//! Members are told by their mount namespace, so nothing else can be hit.
 
-use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Duration;
 
 use anyhow::Context;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::layout::Layout;
-use crate::{namespace, wait};
 
 /// What the keeper prints when programs may join.
-const READY: &str = "ready";
+pub(crate) const READY: &str = "ready";
 
-/// Set to keep a lab's directory for a look at its logs.
-const KEEP_DIRECTORY: &str = "SOFTOFF_LAB_KEEP";
-
-/// A running keeper, seen from the lab.
+/// A running keeper.
 #[derive(Debug)]
 pub struct Keeper {
     process: Child,
@@ -52,10 +44,10 @@ impl Keeper {
             .spawn()
             .with_context(|| format!("cannot run {}", program.display()))?;
         let pipe = process.stdin.take();
-        let keeper_output = process.stdout.take().context("the keeper has no standard output")?;
+        let output = process.stdout.take().context("the keeper has no standard output")?;
         let keeper = Self { process, pipe };
         let mut line = String::new();
-        BufReader::new(keeper_output).read_line(&mut line).context("cannot read from the keeper")?;
+        BufReader::new(output).read_line(&mut line).context("cannot read from the keeper")?;
         anyhow::ensure!(line.trim_end() == READY, "the keeper of the lab's namespace did not start");
         Ok(keeper)
     }
@@ -80,51 +72,4 @@ impl Drop for Keeper {
             eprintln!("softoff-lab: cannot wait for the keeper: {error}");
         }
     }
-}
-
-/// The keeper's own life, from its start to the end of the lab.
-pub fn keep(root: &Path) -> anyhow::Result<()> {
-    namespace::enter(&Layout::at(root))?;
-    println!("{READY}");
-    // Only the end of the pipe matters, not what may come through it.
-    io::stdin().read_to_end(&mut Vec::new()).context("cannot read standard input")?;
-    end_members()?;
-    if std::env::var_os(KEEP_DIRECTORY).is_some() {
-        eprintln!("softoff-lab: kept {}", root.display());
-        return Ok(());
-    }
-    fs::remove_dir_all(root).with_context(|| format!("cannot remove {}", root.display()))
-}
-
-/// Kills all other processes of this mount namespace and waits until they are gone.
-fn end_members() -> anyhow::Result<()> {
-    let own = fs::read_link("/proc/self/ns/mnt").context("cannot read the own mount namespace")?;
-    wait::until("the end of the lab's processes", Duration::from_secs(30), || {
-        let mut left = false;
-        for pid in other_processes()? {
-            left |= kill_member(pid, &own);
-        }
-        Ok(!left)
-    })
-}
-
-fn other_processes() -> anyhow::Result<Vec<Pid>> {
-    let own = rustix::process::getpid();
-    let entries = fs::read_dir("/proc").context("cannot list /proc")?;
-    let pids = entries.filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?));
-    Ok(pids.filter(|pid| *pid != own).collect())
-}
-
-/// Kills the process if it is in `namespace`, and tells whether it was.
-fn kill_member(pid: Pid, namespace: &Path) -> bool {
-    // The descriptor is opened before the namespace is read: the number may be another's by then,
-    // the descriptor cannot.
-    let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return false };
-    let link = format!("/proc/{}/ns/mnt", pid.as_raw_nonzero());
-    let member = fs::read_link(link).is_ok_and(|its| its == namespace);
-    if member {
-        // It may be gone already, which is what is wanted.
-        let _ = pidfd_send_signal(process, Signal::KILL);
-    }
-    member
 }

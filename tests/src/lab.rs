@@ -2,12 +2,11 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context;
 use virt::connect::Connect;
 
-use crate::daemons::Daemons;
+use crate::daemons;
 use crate::guest::Guest;
 use crate::image;
 use crate::keeper::Keeper;
@@ -18,8 +17,6 @@ use crate::spec::DomainSpec;
 /// A running lab. It ends, with everything in it, when it is dropped or its process ends.
 #[derive(Debug)]
 pub struct Lab {
-    // Fields are dropped in this order: the daemons while their namespace exists.
-    daemons: Mutex<Daemons>,
     keeper: Keeper,
     layout: Layout,
     programs: Programs,
@@ -34,12 +31,13 @@ impl Lab {
         );
         let programs = Programs::find()?;
         let layout = Layout::create()?;
+        daemons::configure(&layout)?;
         let keeper = Keeper::start(&programs.lab, &layout)?;
         image::write_initramfs(&programs, &layout.initramfs())?;
-        let daemons = Mutex::new(Daemons::start(&keeper, &layout)?);
+        daemons::await_start(&layout)?;
         // libvirt would print each error; here they are returned.
         virt::error::clear_error_callback();
-        Ok(Self { daemons, keeper, layout, programs })
+        Ok(Self { keeper, layout, programs })
     }
 
     /// The lab's files.
@@ -73,7 +71,8 @@ impl Lab {
         let console = self.layout.consoles().join(spec.uuid.to_string());
         let xml = spec.xml(&self.programs.kernel_image()?, &self.layout.initramfs(), &console);
         let connection = self.connect()?;
-        let domain = connection.define_domain_xml(&xml)
+        let domain = connection
+            .define_domain_xml(&xml)
             .with_context(|| format!("libvirt does not accept the domain {:?}", spec.name))?;
         domain.create().with_context(|| format!("libvirt does not start the domain {:?}", spec.name))?;
         Ok(Guest::new(spec.clone(), domain, console, self.layout.pid_file(&spec.name)))
@@ -81,10 +80,6 @@ impl Lab {
 
     /// Restarts libvirtd; connections and [`Guest`]s from before are cut off from it.
     pub fn restart_libvirtd(&self) -> anyhow::Result<()> {
-        self.daemons().restart_libvirtd(&self.keeper, &self.layout)
-    }
-
-    fn daemons(&self) -> MutexGuard<'_, Daemons> {
-        self.daemons.lock().unwrap_or_else(PoisonError::into_inner)
+        daemons::restart_libvirtd(&self.layout)
     }
 }

@@ -15,6 +15,7 @@
 pub mod daemons;
 pub mod guest;
 pub mod image;
+pub mod init;
 pub mod keeper;
 pub mod lab;
 pub mod layout;

@@ -18,7 +18,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Verb::parse() {
-        Verb::Keep { directory } => softoff_lab::keeper::keep(&directory),
+        Verb::Keep { directory } => softoff_lab::init::keep(&directory),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
