@@ -59,6 +59,8 @@ fn reap(layout: &Layout, mut libvirtd: Pid) {
                 }
             }
             Ok(_) | Err(Errno::INTR) => {}
+            // Nobody is left.
+            Err(Errno::CHILD) => return,
             Err(error) => return eprintln!("softoff-lab: cannot wait for the lab's processes: {error}"),
         }
     }
