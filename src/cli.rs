@@ -5,11 +5,70 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Explains how libvirt/KVM virtual machines shut down: where the time went, and why one failed.
+use crate::{completions, explain, list, man, plot, report, schema};
+
+const EXAMPLES: &str = "\
+Exit status: 0 all is well, 1 a shutdown among those shown was slow or failed, 2 an error.
+All times are UTC, as in the logs of libvirt and QEMU.
+
+Examples:
+  softoff list --since 2days                   what was shut down lately, and how it went
+  softoff explain                              the last one that was slow or failed, told in full
+  softoff explain web-01                       the last one of domain web-01
+  softoff plot web-01 -o web-01.png            where its time went, as a picture
+  softoff report --failed -o failed.html       a page with all that went wrong, to pass on
+  softoff list --format json | jq '.[].cause'  for programs; `softoff schema episode` documents it
+  softoff --journal ./copy list                a journal that was copied from another host";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  softoff explain                          the last shutdown that was slow or failed
+  softoff explain last                     the last one of all
+  softoff explain web-01                   the last one of domain web-01
+  softoff explain 3f2a9c                   the one whose id, as in `softoff list`, begins like this
+  softoff explain --format markdown        for a ticket";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  softoff list --failed                    only what was slow or failed
+  softoff list --domain web-01             only this domain
+  softoff list --since '2026-11-23 09:00'  since then (UTC)
+  softoff list --format json               an array of episodes";
+
+const PLOT_EXAMPLES: &str = "\
+Examples:
+  softoff plot                             the last slow or failed one into softoff-timeline.svg
+  softoff plot web-01 web-02 -o both.png   the last ones of two domains, one below the other
+  softoff plot last -o - > last.svg        SVG to standard output";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  softoff report                           all shutdowns into softoff-report.html
+  softoff report --since 7days --failed    what went wrong in the last week
+  softoff report 3f2a9c web-01 -o two.html two shutdowns
+The page holds everything it shows: it can be mailed, archived and printed.";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  softoff schema episode > episode.schema.json
+  softoff schema | jq .journal";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  softoff completions bash > /etc/bash_completion.d/softoff
+  softoff completions zsh > /usr/local/share/zsh/site-functions/_softoff
+  softoff completions fish > ~/.config/fish/completions/softoff.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  softoff man | man -l -
+  softoff man --to /usr/local/share/man/man1";
+
+/// Explains how libvirt/KVM virtual machines shut down: where the time went, and why one failed
 #[derive(Debug, Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_long_help = EXAMPLES)]
 pub struct Cli {
-    /// The journal's directory.
+    /// The directory of the journal
     #[arg(
         long,
         global = true,
@@ -18,24 +77,59 @@ pub struct Cli {
         default_value = softoff_journal::DEFAULT_DIR
     )]
     journal: PathBuf,
+    #[command(flatten)]
+    colour: colorchoice_clap::Color,
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Prints the JSON Schema of the journal's records and of the episode.
-    Schema,
-    /// Records what QEMU, KVM and the kernel do during shutdowns, until SIGINT or SIGTERM.
+    /// Lists the recorded shutdowns, oldest first
+    #[command(after_long_help = LIST_EXAMPLES)]
+    List(list::Args),
+    /// Tells one shutdown: what happened, where the time went, why, and what to do
+    #[command(after_long_help = EXPLAIN_EXAMPLES)]
+    Explain(explain::Args),
+    /// Draws timelines of shutdowns as SVG or PNG
+    #[command(after_long_help = PLOT_EXAMPLES)]
+    Plot(plot::Args),
+    /// Writes shutdowns as one self-contained HTML page
+    #[command(after_long_help = REPORT_EXAMPLES)]
+    Report(report::Args),
+    /// Puts the hook where libvirt runs it
+    Install(crate::install::Install),
+    /// Takes away what `install` put in place; the records stay
+    Uninstall(crate::install::Uninstall),
+    /// Records what QEMU, KVM and the kernel do during shutdowns, until SIGINT or SIGTERM
     Trace,
+    /// Prints the JSON Schema of the journal's records and of the episode
+    #[command(after_long_help = SCHEMA_EXAMPLES)]
+    Schema(schema::Args),
+    /// Prints the completion script of a shell
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(completions::Args),
+    /// Prints the manual page
+    #[command(after_long_help = MAN_EXAMPLES)]
+    Man(man::Args),
 }
 
 impl Cli {
     /// Carries out what was asked.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        self.colour.write_global();
+        let journal = &self.journal;
         match self.verb {
-            Verb::Trace => crate::trace::run(&self.journal),
-            Verb::Schema => todo!("{:?}", self.journal),
+            Verb::List(args) => args.run(journal),
+            Verb::Explain(args) => args.run(journal),
+            Verb::Plot(args) => args.run(journal),
+            Verb::Report(args) => args.run(journal),
+            Verb::Install(install) => install.run(journal),
+            Verb::Uninstall(uninstall) => uninstall.run(),
+            Verb::Trace => crate::trace::run(journal),
+            Verb::Schema(args) => args.run(),
+            Verb::Completions(args) => args.run(),
+            Verb::Man(args) => args.run(),
         }
     }
 }

@@ -1,7 +1,19 @@
 //! The command line of softoff. It only wires: journal to analyzer to reports, and the tracer to
 //! the journal.
 
+mod choose;
 mod cli;
+mod completions;
+mod episodes;
+mod explain;
+mod install;
+mod list;
+mod man;
+mod output;
+mod plot;
+mod report;
+mod schema;
+mod since;
 mod trace;
 
 use std::process::ExitCode;

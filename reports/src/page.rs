@@ -12,8 +12,8 @@ use crate::units::counted;
 use crate::visible::visible;
 
 /// The episodes as a page, in the order they come.
-pub fn page(episodes: &[Episode]) -> Result<String, ReportError> {
-    let shutdowns = episodes.iter().map(Shutdown::new).collect::<Result<Vec<_>, _>>()?;
+pub fn page(episodes: &[&Episode]) -> Result<String, ReportError> {
+    let shutdowns = episodes.iter().map(|episode| Shutdown::new(episode)).collect::<Result<Vec<_>, _>>()?;
     let page = Page {
         title: title(episodes),
         period: period(episodes),
@@ -55,7 +55,7 @@ impl Shutdown {
     }
 }
 
-fn title(episodes: &[Episode]) -> String {
+fn title(episodes: &[&Episode]) -> String {
     let mut hosts: Vec<_> = episodes.iter().map(|episode| &episode.host).collect();
     hosts.sort_unstable();
     hosts.dedup();
@@ -66,7 +66,7 @@ fn title(episodes: &[Episode]) -> String {
 }
 
 /// `2026-11-20 to 2026-11-23`.
-fn period(episodes: &[Episode]) -> String {
+fn period(episodes: &[&Episode]) -> String {
     let days = || episodes.iter().filter_map(|episode| episode.request.at).map(|at| at.date_naive());
     match (days().min(), days().max()) {
         (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
@@ -75,7 +75,7 @@ fn period(episodes: &[Episode]) -> String {
     }
 }
 
-fn totals(episodes: &[Episode]) -> Vec<Total> {
+fn totals(episodes: &[&Episode]) -> Vec<Total> {
     let total = |verdict| Total {
         count: episodes.iter().filter(|episode| episode.verdict == verdict).count(),
         verdict: story::verdict(verdict),

@@ -54,7 +54,9 @@ pub enum InstallError {
         why: String,
     },
     /// It is installed another way already.
-    #[error("softoff is installed as {installed} already; run `softoff uninstall` first to install it as {wanted}")]
+    #[error(
+        "softoff is installed as {installed} already; run `softoff uninstall` first to install it as {wanted}"
+    )]
     OtherWay {
         /// The way it is installed.
         installed: Way,
@@ -90,8 +92,12 @@ fn hint(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem => {
             "the file system is read-only: remount it, or name another directory with --hooks-dir"
         }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space on that disk and run it again",
-        io::ErrorKind::NotADirectory => "a part of that path is no directory: name another with --hooks-dir or --journal",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space on that disk and run it again"
+        }
+        io::ErrorKind::NotADirectory => {
+            "a part of that path is no directory: name another with --hooks-dir or --journal"
+        }
         _ => "nothing else was changed; mend the cause and run it again",
     }
 }

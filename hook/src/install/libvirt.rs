@@ -93,12 +93,13 @@ pub(super) enum Effect {
 impl fmt::Display for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtStart => f.write_str("libvirt does not run now; it calls the hook from its next start on."),
+            Self::AtStart => {
+                f.write_str("libvirt does not run now; it calls the hook from its next start on.")
+            }
             Self::NextCall => f.write_str("libvirt calls it from the next start or stop of a VM on."),
-            Self::AfterReload { command } => write!(
-                f,
-                "libvirt has to be told once that there is a hook (this touches no VM): {command}"
-            ),
+            Self::AfterReload { command } => {
+                write!(f, "libvirt has to be told once that there is a hook (this touches no VM): {command}")
+            }
         }
     }
 }
@@ -132,7 +133,9 @@ impl Host {
         let daemon = self.daemons().into_iter().next()?;
         (way == Way::Chain && !is_taken(&places.only_hook)).then(|| {
             let command = daemon.reload();
-            format!("libvirt before 6.5 starts no VM until it is told that the hook is gone; run now: {command}")
+            format!(
+                "libvirt before 6.5 starts no VM until it is told that the hook is gone; run now: {command}"
+            )
         })
     }
 
@@ -176,7 +179,7 @@ impl Daemon {
 }
 
 /// Whether systemd manages this machine (`sd_booted(3)`).
-pub(super) fn is_run_by_systemd() -> bool {
+pub fn is_run_by_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 

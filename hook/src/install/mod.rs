@@ -28,7 +28,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use error::InstallError;
-pub use libvirt::{Host, Version};
+pub use libvirt::{Host, Version, is_run_by_systemd};
 pub use manifest::Way;
 
 use manifest::Manifest;

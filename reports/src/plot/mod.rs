@@ -35,8 +35,8 @@ pub(crate) const WIDE: i32 = 1000;
 pub(crate) const NARROW: i32 = 440;
 
 /// The episodes' timelines as one SVG document, one below the other.
-pub fn svg(episodes: &[Episode]) -> Result<String, ReportError> {
-    let stories: Vec<_> = episodes.iter().map(Story::of).collect();
+pub fn svg(episodes: &[&Episode]) -> Result<String, ReportError> {
+    let stories: Vec<_> = episodes.iter().map(|episode| Story::of(episode)).collect();
     let panels: Vec<_> = stories.iter().map(|story| Panel::new(story, WIDE, true)).collect();
     stacked(&panels, WIDE)
 }

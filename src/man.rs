@@ -1,0 +1,33 @@
+//! `softoff man`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_mangen::Man;
+
+use crate::{cli, output};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Write one page for softoff and one for each verb into this directory instead
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+}
+
+impl Args {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let command = cli::Cli::command();
+        match self.to {
+            Some(dir) => clap_mangen::generate_to(command, &dir)
+                .with_context(|| format!("cannot write the manual pages into {}; does it exist?", dir.display()))?,
+            None => {
+                let mut page = Vec::new();
+                Man::new(command).render(&mut page)?;
+                output::print(&String::from_utf8(page)?)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
