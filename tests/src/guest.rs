@@ -9,7 +9,8 @@ use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 use softoff_guest::{MARK, ready_line};
 use virt::connect::Connect;
-use virt::domain::Domain;
+use virt::domain::{Domain, DomainState};
+use virt::enumutil::Enum;
 
 use crate::daemons::read_pid;
 use crate::spec::DomainSpec;
@@ -103,6 +104,18 @@ impl Guest {
     /// `virsh dompmwakeup`: wakes the guest from S3.
     pub fn wake(&self) -> anyhow::Result<()> {
         self.domain.pm_wakeup(0).with_context(|| format!("cannot wake {:?}", self.spec.name)).map(drop)
+    }
+
+    /// Waits until the guest is in S3.
+    pub fn wait_until_asleep(&self) -> anyhow::Result<()> {
+        let what = format!("{:?} going to sleep", self.spec.name);
+        wait::until(&what, BOOT_LIMIT, || {
+            let state = self
+                .domain
+                .state()
+                .with_context(|| format!("cannot ask for the state of {:?}", self.spec.name));
+            Ok(state?.0 == Enum::Known(DomainState::PMSuspended))
+        })
     }
 
     /// QEMU's process id.

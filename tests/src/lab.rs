@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::Context;
+use softoff_analyzer::Episode;
 use virt::connect::Connect;
 
 use crate::daemons;
@@ -66,6 +67,36 @@ impl Lab {
         self.keeper.command(program)
     }
 
+    /// `softoff` outside of the namespaces, on the lab's journal.
+    pub fn softoff(&self) -> Command {
+        let mut softoff = Command::new(&self.programs.softoff);
+        softoff.arg("--journal").arg(self.layout.journal());
+        softoff
+    }
+
+    /// `softoff` inside, where libvirt's places are the lab's.
+    pub fn softoff_inside(&self) -> Command {
+        let mut softoff = self.command(&self.programs.softoff);
+        softoff.arg("--journal").arg(self.layout.journal());
+        softoff
+    }
+
+    /// Installs the hook with `softoff install` and has libvirtd take notice of it.
+    pub fn install_hook(&self) -> anyhow::Result<()> {
+        let mut install = self.softoff_inside();
+        install.args(["install", "--hooks-dir", "/etc/libvirt/hooks", "--hook"]).arg(&self.programs.hook);
+        output_of(install)?;
+        // A reload would do, but nothing tells when it is done.
+        self.restart_libvirtd()
+    }
+
+    /// The episodes of the lab's journal, as `softoff list --format json` prints them.
+    pub fn episodes(&self) -> anyhow::Result<Vec<Episode>> {
+        let mut list = self.softoff();
+        list.args(["list", "--format", "json"]);
+        serde_json::from_slice(&output_of(list)?).context("softoff list printed no episodes")
+    }
+
     /// Defines a domain and starts it. The guest then boots for some seconds.
     pub fn boot(&self, spec: &DomainSpec) -> anyhow::Result<Guest> {
         let console = self.layout.consoles().join(spec.uuid.to_string());
@@ -82,4 +113,16 @@ impl Lab {
     pub fn restart_libvirtd(&self) -> anyhow::Result<()> {
         daemons::restart_libvirtd(&self.layout)
     }
+}
+
+/// Runs a command and returns what it prints; softoff's status 1 means findings, not failure.
+pub(crate) fn output_of(mut command: Command) -> anyhow::Result<Vec<u8>> {
+    let output = command.output().with_context(|| format!("cannot run {command:?}"))?;
+    anyhow::ensure!(
+        matches!(output.status.code(), Some(0 | 1)),
+        "{command:?} failed ({}): {}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim()
+    );
+    Ok(output.stdout)
 }

@@ -13,6 +13,8 @@
 //! Nothing here touches the machine's own libvirt, and any number of labs run side by side.
 
 pub mod daemons;
+pub mod demo;
+pub mod expect;
 pub mod guest;
 pub mod image;
 pub mod init;
@@ -21,9 +23,12 @@ pub mod lab;
 pub mod layout;
 pub mod namespace;
 pub mod programs;
+pub mod recorder;
+pub mod scenario;
 pub mod spec;
 pub mod wait;
 
 pub use guest::Guest;
 pub use lab::Lab;
+pub use recorder::Recorder;
 pub use spec::{DomainSpec, Machine};

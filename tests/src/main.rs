@@ -8,6 +8,11 @@ use clap::Parser;
 /// The lab: real libvirt, real QEMU, and guests that misbehave on cue.
 #[derive(Debug, Parser)]
 enum Verb {
+    /// Shuts three guests down under a private libvirt and has softoff explain them.
+    Demo {
+        /// Where to leave the results; what is there is replaced.
+        output: PathBuf,
+    },
     /// Holds the namespaces of a lab until its standard input ends (started by the lab itself).
     #[command(hide = true)]
     Keep {
@@ -18,6 +23,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Verb::parse() {
+        Verb::Demo { output } => softoff_lab::demo::run(&output),
         Verb::Keep { directory } => softoff_lab::init::keep(&directory),
     };
     match done {

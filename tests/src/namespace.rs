@@ -34,11 +34,15 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     replace_dev(&layout.dev())
 }
 
-/// Without the system bus libvirt does not register the guests with the machine's systemd; without
-/// cgroups it does not put them next to the machine's own.
+/// Without the system bus libvirt does not register the guests with the machine's systemd, without
+/// systemd nothing is installed for it, and without cgroups the guests are not put next to the
+/// machine's own.
 fn hide_systemd_and_cgroups() -> anyhow::Result<()> {
-    if fs::exists("/run/dbus").unwrap_or(false) {
-        mount("tmpfs", "/run/dbus", "tmpfs", MountFlags::empty(), None).context("cannot hide /run/dbus")?;
+    for place in ["/run/dbus", "/run/systemd"] {
+        if fs::exists(place).unwrap_or(false) {
+            mount("tmpfs", place, "tmpfs", MountFlags::empty(), None)
+                .with_context(|| format!("cannot hide {place}"))?;
+        }
     }
     match unmount("/sys/fs/cgroup", UnmountFlags::DETACH) {
         // Not mounted here.

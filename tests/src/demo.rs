@@ -1,0 +1,174 @@
+//! The demo: three guests under a private libvirt are shut down, and softoff tells what became of it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use softoff_analyzer::Episode;
+use softoff_analyzer::cause::Cause;
+use softoff_guest::{Plan, Role};
+
+use crate::expect::Expected;
+use crate::guest::Guest;
+use crate::lab::{Lab, output_of};
+use crate::recorder::Recorder;
+use crate::scenario::{CUT_OFF, SOFT};
+use crate::spec::{DomainSpec, Machine};
+
+/// How long an operator waits before he cuts the power.
+const FAIR_WAIT: Duration = Duration::from_secs(8);
+
+/// Time for a guest to power off on a busy machine.
+const OFF_LIMIT: Duration = Duration::from_secs(60);
+
+/// The guests: domain name, what it does, and what softoff must find.
+const CAST: [(&str, Plan, Expected); 3] = [
+    ("clean", Plan::new(Role::Clean).after(Duration::from_millis(1500)), SOFT),
+    ("ignoring", Plan::new(Role::Ignore), CUT_OFF),
+    ("not-listening", Plan::new(Role::NotListening), Expected { cause: Cause::GuestNotListening, ..CUT_OFF }),
+];
+
+/// Plays the demo and leaves its results in `output`. Fails unless softoff is right about all three.
+pub fn run(output: &Path) -> anyhow::Result<()> {
+    prepare(output)?;
+    perform(&output.join("journal"))?;
+    let softoff = Softoff { output };
+    let episodes = softoff.write_results()?;
+    softoff.explain()?;
+    say(&format!(
+        "the results are in {}: episodes.json, report.html, timeline.svg, timeline.png, journal/",
+        output.display()
+    ));
+    check(&episodes)
+}
+
+fn say(what: &str) {
+    eprintln!("demo: {what}");
+}
+
+/// Makes an empty directory for the results.
+fn prepare(output: &Path) -> anyhow::Result<()> {
+    if output.exists() {
+        fs::remove_dir_all(output).with_context(|| format!("cannot clear {}", output.display()))?;
+    }
+    let journal = output.join("journal");
+    fs::create_dir_all(&journal).with_context(|| format!("cannot create {}", journal.display()))
+}
+
+/// The real thing: libvirt, the hook, the recorder, three guests. Leaves the journal in `journal`.
+fn perform(journal: &Path) -> anyhow::Result<()> {
+    say("starting a private libvirtd in a mount namespace of its own");
+    let lab = Lab::start()?;
+    say("installing the hook there: softoff install");
+    lab.install_hook()?;
+    say("starting the recorder: softoff trace");
+    let recorder = Recorder::start(lab.softoff_inside())?;
+    let guests = boot(&lab)?;
+    shut_down(&guests)?;
+    say("stopping the recorder");
+    recorder.stop()?;
+    copy_files(&lab.layout().journal(), journal)
+}
+
+fn boot(lab: &Lab) -> anyhow::Result<Vec<Guest>> {
+    say("booting three Linux guests under QEMU without KVM; that takes some seconds");
+    let boot = |(name, plan, _)| lab.boot(&DomainSpec::new(name, Machine::Q35, plan));
+    let guests = CAST.map(boot).into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    for guest in &guests {
+        guest.wait_until_ready()?;
+        say(&format!("{} is up", guest.spec().name));
+    }
+    Ok(guests)
+}
+
+/// Asks all three to shut down, and cuts the power of those that do not.
+fn shut_down(guests: &[Guest]) -> anyhow::Result<()> {
+    for guest in guests {
+        say(&format!("virsh shutdown {}", guest.spec().name));
+        guest.shutdown()?;
+    }
+    say(&format!("waiting {} s", FAIR_WAIT.as_secs()));
+    thread::sleep(FAIR_WAIT);
+    for guest in guests {
+        let name = &guest.spec().name;
+        if guest.spec().plan.role == Role::Clean {
+            guest.wait_until_off(OFF_LIMIT)?;
+            say(&format!("{name} is off"));
+        } else {
+            say(&format!("{name} is still running: virsh destroy {name}"));
+            guest.destroy()?;
+            guest.wait_until_off(OFF_LIMIT)?;
+        }
+    }
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let path = entry.with_context(|| format!("cannot list {}", from.display()))?.path();
+        let copy = to.join(path.file_name().unwrap_or_default());
+        fs::copy(&path, &copy)
+            .with_context(|| format!("cannot copy {} to {}", path.display(), copy.display()))?;
+    }
+    Ok(())
+}
+
+/// softoff on the journal of the demo.
+struct Softoff<'a> {
+    output: &'a Path,
+}
+
+impl Softoff<'_> {
+    fn command(&self) -> anyhow::Result<Command> {
+        let mut softoff = Command::new(crate::programs::Programs::find()?.softoff);
+        softoff.arg("--journal").arg(self.output.join("journal"));
+        Ok(softoff)
+    }
+
+    /// Writes the episodes, the page and the pictures.
+    fn write_results(&self) -> anyhow::Result<Vec<Episode>> {
+        let mut list = self.command()?;
+        list.args(["list", "--format", "json"]);
+        let json = output_of(list)?;
+        let path = self.output.join("episodes.json");
+        fs::write(&path, &json).with_context(|| format!("cannot write {}", path.display()))?;
+        let mut report = self.command()?;
+        report.args(["report", "--output"]).arg(self.output.join("report.html"));
+        output_of(report)?;
+        for picture in ["timeline.svg", "timeline.png"] {
+            let mut plot = self.command()?;
+            plot.arg("plot").args(CAST.map(|(name, ..)| name)).arg("--output").arg(self.output.join(picture));
+            output_of(plot)?;
+        }
+        serde_json::from_slice(&json).context("softoff list printed no episodes")
+    }
+
+    /// Prints softoff's explanations.
+    fn explain(&self) -> anyhow::Result<()> {
+        for (name, ..) in CAST {
+            say(&format!("softoff explain {name}"));
+            let mut explain = self.command()?;
+            explain.args(["explain", name]).stdin(Stdio::null());
+            let status = explain.status().with_context(|| format!("cannot run {explain:?}"))?;
+            anyhow::ensure!(matches!(status.code(), Some(0 | 1)), "{explain:?} failed ({status})");
+            println!();
+        }
+        Ok(())
+    }
+}
+
+/// Fails unless there is one episode of each guest and it says what is true.
+pub fn check(episodes: &[Episode]) -> anyhow::Result<()> {
+    anyhow::ensure!(episodes.len() == CAST.len(), "{} episodes of {} guests", episodes.len(), CAST.len());
+    for (name, _, expected) in CAST {
+        let episode = episodes
+            .iter()
+            .find(|episode| episode.domain.name.as_deref() == Some(name))
+            .with_context(|| format!("no episode of {name}"))?;
+        expected.check(episode).with_context(|| format!("softoff is wrong about {name}"))?;
+    }
+    Ok(())
+}
