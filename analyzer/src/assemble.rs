@@ -29,7 +29,7 @@ pub struct Context<'a> {
 
 /// The episodes of a run, each with the boot clock of its beginning.
 pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
-    let attempts = attempt::attempts(run, context.now);
+    let attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
     attempts.iter().map(|attempt| (attempt.began(), episode(run, attempt, context))).collect()
 }
 

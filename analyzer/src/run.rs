@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use softoff_journal::record::{HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
 use uuid::Uuid;
 
-use crate::limits;
+use crate::{attempt, limits};
 
 /// The host and boot a run belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -81,6 +81,12 @@ impl Run {
         self.facts.push(fact);
     }
 
+    /// Whether this is known to be a virtual machine at all. libvirt runs QEMU for a moment, without a
+    /// domain, to learn what it can do, and ends it with a signal.
+    pub fn is_a_vm(&self) -> bool {
+        self.name.is_some() || self.uuid.is_some() || self.facts.iter().any(|fact| fact.is_of_a_guest())
+    }
+
     /// Takes over what another part of the same run holds.
     pub fn absorb(&mut self, other: Self) {
         self.uuid = self.uuid.or(other.uuid);
@@ -143,6 +149,15 @@ impl Fact {
             What::Hook(call) => call.reason.as_ref(),
             What::Sign(_) => None,
         }
+    }
+
+    /// What only a request to a guest, or a guest itself, can bring about.
+    fn is_of_a_guest(&self) -> bool {
+        self.sign().is_some_and(|sign| attempt::is_press(sign) || attempt::is_s5(sign))
+            || matches!(
+                self.sign(),
+                Some(Sign::Sci { .. } | Sign::PortIo { .. } | Sign::SuspendRequest | Sign::GuestPanicked)
+            )
     }
 
     /// Causes before effects where the clock cannot tell: signs, then the hook.

@@ -273,6 +273,18 @@ fn a_libvirt_that_lets_go_before_qemu_is_gone_gives_no_negative_phase() {
 }
 
 #[test]
+fn a_qemu_that_libvirt_only_asks_what_it_can_do_is_no_virtual_machine() {
+    let story = Story::default().terminated(0.0, "libvirtd").exit(0.1);
+    assert_eq!(story.episodes(), []);
+}
+
+#[test]
+fn a_vm_that_nobody_could_name_is_told_all_the_same() {
+    let episode = Story::default().heard(0.0).s5(1.0).torn_down_unnamed(1.0).episode();
+    assert_eq!((episode.outcome, episode.domain.name), (Outcome::Soft, None));
+}
+
+#[test]
 fn kvm_alone_shows_the_guests_own_power_off() {
     let story = Story::default().started(-100.0).found(-100.0, Coverage::Kvm);
     let s5 = Sign::PortIo { port: 0x604, write: true, value: 0x2001 };

@@ -20,6 +20,7 @@ pub mod domain_xml;
 mod files;
 pub mod install;
 pub mod journal_dir;
+pub mod mark;
 pub mod process;
 pub mod reason;
 pub mod standard_input;

@@ -13,12 +13,14 @@ use softoff_hook::arguments::Arguments;
 use softoff_hook::call::{Roots, observe};
 use softoff_hook::chain::Chain;
 use softoff_hook::journal_dir;
+use softoff_hook::mark::MARK;
 use softoff_hook::standard_input::Bounded;
 use softoff_journal::{Event, JournalError, Record, Stamp, Writer};
 
 fn main() -> ExitCode {
     // Not even a defect of softoff may be seen by libvirt.
     std::panic::set_hook(Box::new(|_| std::process::exit(0)));
+    std::hint::black_box(&MARK);
     if let Some(arguments) = Arguments::take(env::args_os()) {
         run(&arguments);
     }

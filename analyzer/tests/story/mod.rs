@@ -153,6 +153,11 @@ impl Story {
         self.hook(seconds, Operation::Stopped, reason.clone()).hook(seconds + 0.1, Operation::Release, reason)
     }
 
+    /// The same without a hook, which would name the domain.
+    pub fn torn_down_unnamed(self, seconds: f64) -> Self {
+        self.terminated(seconds + 0.01, "libvirtd").exit(seconds + 0.05)
+    }
+
     /// Everything after the guest's S5 on libvirt's side.
     pub fn torn_down(self, seconds: f64) -> Self {
         self.terminated(seconds + 0.01, "libvirtd").exit(seconds + 0.05).released(seconds + 0.06, None)

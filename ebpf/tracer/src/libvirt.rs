@@ -56,10 +56,12 @@ impl Libvirt {
         self.pid_files().into_iter().map(|(pid, _)| pid).collect()
     }
 
+    /// Only those with a status file: `driver.pid` is the daemon's own.
     fn pid_files(&self) -> Vec<(u32, String)> {
         let Ok(entries) = fs::read_dir(&self.run) else { return Vec::new() };
         let pid_file = |path: PathBuf| {
             let name = path.file_name()?.to_str()?.strip_suffix(".pid")?.to_owned();
+            self.run.join(format!("{name}.xml")).exists().then_some(())?;
             let pid = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
             Some((pid, name))
         };

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::Way;
 use crate::chain::{BEFORE, ONLY_HOOK};
-use crate::journal_dir::{DROP_IN_DIR, LINK, VARIABLE};
+use crate::journal_dir::{DROP_IN_DIR, LINK};
+use crate::mark::MARK;
 
 /// Name of the hook among the drop-ins; they run in the order of their names.
 const DROP_IN: &str = "50-softoff";
@@ -57,7 +58,7 @@ impl Places {
     }
 }
 
-/// Whether a file is softoff's hook, of whatever version: a program that knows our variable.
+/// Whether a file is softoff's hook, of whatever version: a program that carries our mark.
 pub(super) fn is_the_hook(path: &Path) -> bool {
     let is_file = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file());
     is_file && fs::read(path).is_ok_and(|bytes| is_hook_program(&bytes))
@@ -65,8 +66,7 @@ pub(super) fn is_the_hook(path: &Path) -> bool {
 
 /// As [`is_the_hook`], following links.
 pub(super) fn is_hook_program(bytes: &[u8]) -> bool {
-    let mark = VARIABLE.as_bytes();
-    bytes.starts_with(b"\x7fELF") && bytes.windows(mark.len()).any(|window| window == mark)
+    bytes.starts_with(b"\x7fELF") && bytes.windows(MARK.len()).any(|window| window == MARK)
 }
 
 /// Whether anything is there, be it a link that leads nowhere.
