@@ -1,7 +1,7 @@
 //! The demo: three guests under a private libvirt are shut down, and softoff tells what became of it.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -10,16 +10,18 @@ use anyhow::Context;
 use softoff_analyzer::Episode;
 use softoff_analyzer::cause::Cause;
 use softoff_guest::{Plan, Role};
+use uuid::Uuid;
 
 use crate::expect::Expected;
 use crate::guest::Guest;
 use crate::lab::{Lab, output_of};
+use crate::programs::Programs;
 use crate::recorder::Recorder;
 use crate::scenario::{CUT_OFF, SOFT};
 use crate::spec::{DomainSpec, Machine};
 
-/// How long an operator waits before he cuts the power.
-const FAIR_WAIT: Duration = Duration::from_secs(8);
+/// How long the operator waits before cutting the power: most healthy guests would be off by then.
+const FAIR_WAIT: Duration = Duration::from_secs(25);
 
 /// Time for a guest to power off on a busy machine.
 const OFF_LIMIT: Duration = Duration::from_secs(60);
@@ -34,10 +36,10 @@ const CAST: [(&str, Plan, Expected); 3] = [
 /// Plays the demo and leaves its results in `output`. Fails unless softoff is right about all three.
 pub fn run(output: &Path) -> anyhow::Result<()> {
     prepare(output)?;
-    perform(&output.join("journal"))?;
-    let softoff = Softoff { output };
-    let episodes = softoff.write_results()?;
-    softoff.explain()?;
+    let identities = perform(&output.join("journal"))?;
+    let results = Results { output, softoff: Programs::find()?.softoff, identities };
+    let episodes = results.write()?;
+    results.explain()?;
     say(&format!(
         "the results are in {}: episodes.json, report.html, timeline.svg, timeline.png, journal/",
         output.display()
@@ -58,8 +60,9 @@ fn prepare(output: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(&journal).with_context(|| format!("cannot create {}", journal.display()))
 }
 
-/// The real thing: libvirt, the hook, the recorder, three guests. Leaves the journal in `journal`.
-fn perform(journal: &Path) -> anyhow::Result<()> {
+/// The real thing: libvirt, the hook, the recorder, three guests. Leaves the journal in `journal`
+/// and returns the guests' UUIDs.
+fn perform(journal: &Path) -> anyhow::Result<Vec<Uuid>> {
     say("starting a private libvirtd in a mount namespace of its own");
     let lab = Lab::start()?;
     say("installing the hook there: softoff install");
@@ -70,7 +73,8 @@ fn perform(journal: &Path) -> anyhow::Result<()> {
     shut_down(&guests)?;
     say("stopping the recorder");
     recorder.stop()?;
-    copy_files(&lab.layout().journal(), journal)
+    copy_files(&lab.layout().journal(), journal)?;
+    Ok(guests.iter().map(|guest| guest.spec().uuid).collect())
 }
 
 fn boot(lab: &Lab) -> anyhow::Result<Vec<Guest>> {
@@ -116,42 +120,47 @@ fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// softoff on the journal of the demo.
-struct Softoff<'a> {
+/// What softoff makes of the demo's journal. The recorder watches every QEMU of the machine, so the
+/// guests are named by what nothing else on it shares.
+struct Results<'a> {
     output: &'a Path,
+    softoff: PathBuf,
+    identities: Vec<Uuid>,
 }
 
-impl Softoff<'_> {
-    fn command(&self) -> anyhow::Result<Command> {
-        let mut softoff = Command::new(crate::programs::Programs::find()?.softoff);
-        softoff.arg("--journal").arg(self.output.join("journal"));
-        Ok(softoff)
+impl Results<'_> {
+    fn softoff(&self, verb: &str) -> Command {
+        let mut softoff = Command::new(&self.softoff);
+        softoff.arg("--journal").arg(self.output.join("journal")).arg(verb);
+        softoff
     }
 
     /// Writes the episodes, the page and the pictures.
-    fn write_results(&self) -> anyhow::Result<Vec<Episode>> {
-        let mut list = self.command()?;
-        list.args(["list", "--format", "json"]);
-        let json = output_of(list)?;
+    fn write(&self) -> anyhow::Result<Vec<Episode>> {
+        let mut list = self.softoff("list");
+        list.args(["--format", "json"]);
+        let mut episodes: Vec<Episode> =
+            serde_json::from_slice(&output_of(list)?).context("softoff list printed no episodes")?;
+        episodes.retain(|episode| episode.domain.uuid.is_some_and(|uuid| self.identities.contains(&uuid)));
         let path = self.output.join("episodes.json");
-        fs::write(&path, &json).with_context(|| format!("cannot write {}", path.display()))?;
-        let mut report = self.command()?;
-        report.args(["report", "--output"]).arg(self.output.join("report.html"));
-        output_of(report)?;
-        for picture in ["timeline.svg", "timeline.png"] {
-            let mut plot = self.command()?;
-            plot.arg("plot").args(CAST.map(|(name, ..)| name)).arg("--output").arg(self.output.join(picture));
-            output_of(plot)?;
+        fs::write(&path, serde_json::to_string_pretty(&episodes)?)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        for (verb, file) in [("report", "report.html"), ("plot", "timeline.svg"), ("plot", "timeline.png")] {
+            let mut show = self.softoff(verb);
+            show.args(self.identities.iter().map(Uuid::to_string))
+                .arg("--output")
+                .arg(self.output.join(file));
+            output_of(show)?;
         }
-        serde_json::from_slice(&json).context("softoff list printed no episodes")
+        Ok(episodes)
     }
 
     /// Prints softoff's explanations.
     fn explain(&self) -> anyhow::Result<()> {
-        for (name, ..) in CAST {
+        for ((name, ..), identity) in CAST.iter().zip(&self.identities) {
             say(&format!("softoff explain {name}"));
-            let mut explain = self.command()?;
-            explain.args(["explain", name]).stdin(Stdio::null());
+            let mut explain = self.softoff("explain");
+            explain.arg(identity.to_string()).stdin(Stdio::null());
             let status = explain.status().with_context(|| format!("cannot run {explain:?}"))?;
             anyhow::ensure!(matches!(status.code(), Some(0 | 1)), "{explain:?} failed ({status})");
             println!();

@@ -2,24 +2,28 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Time for the recorder to load its programs, or to write what it still has, on a busy machine.
+use crate::wait;
+
+/// Time for the recorder to load its programs on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the recorder says when it watches.
+const READY: &str = "ready:";
 
 /// A recorder that runs. Dropped, it is killed; [`Recorder::stop`] is the orderly way.
 #[derive(Debug)]
 pub struct Recorder {
     process: Child,
-    /// What it prints, line by line.
-    lines: Receiver<String>,
-    /// What it has printed until it was ready.
-    preface: Vec<String>,
+    said: Said,
+    /// Reads what it says, so that it never waits for the lab.
+    reader: Option<JoinHandle<()>>,
 }
 
 impl Recorder {
@@ -27,18 +31,16 @@ impl Recorder {
     /// it says that it is ready.
     pub fn start(softoff: Command) -> anyhow::Result<Self> {
         let mut recorder = Self::spawn(softoff)?;
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = recorder.lines.recv_timeout(left).with_context(|| {
-                format!("softoff trace does not become ready; it says: {}", recorder.preface.join("; "))
-            })?;
-            let ready = line.contains("ready:");
-            recorder.preface.push(line);
-            if ready {
-                return Ok(recorder);
-            }
-        }
+        wait::until("softoff trace becoming ready", PATIENCE, || {
+            let ended = recorder.process.try_wait().context("cannot wait for softoff trace")?;
+            anyhow::ensure!(
+                ended.is_none(),
+                "softoff trace ended at once: {}",
+                recorder.said.all().join("; ")
+            );
+            Ok(recorder.ready_line().is_some())
+        })?;
+        Ok(recorder)
     }
 
     /// Starts it without waiting.
@@ -51,22 +53,28 @@ impl Recorder {
             .spawn()
             .with_context(|| format!("cannot run {softoff:?}"))?;
         let output = process.stderr.take().context("softoff trace has no standard error")?;
-        Ok(Self { process, lines: follow(output), preface: Vec::new() })
+        let said = Said::default();
+        let reader = thread::spawn({
+            let said = said.clone();
+            move || said.follow(output)
+        });
+        Ok(Self { process, said, reader: Some(reader) })
     }
 
-    /// The line that says what is watched.
-    pub fn ready_line(&self) -> &str {
-        self.preface.last().map_or("", String::as_str)
+    /// The line that says what is watched, once it has been said.
+    pub fn ready_line(&self) -> Option<String> {
+        self.said.all().into_iter().find(|line| line.contains(READY))
     }
 
     /// Ends it as a service manager does, and returns everything it has said.
     pub fn stop(mut self) -> anyhow::Result<Vec<String>> {
         kill_process(Pid::from_child(&self.process), Signal::TERM).context("cannot stop softoff trace")?;
         let status = self.process.wait().context("cannot wait for softoff trace")?;
-        let mut lines = std::mem::take(&mut self.preface);
-        lines.extend(self.lines.iter());
-        anyhow::ensure!(status.success(), "softoff trace ended with {status}: {}", lines.join("; "));
-        Ok(lines)
+        // It cannot panic, and without it the last lines would be missing, no more.
+        let _ = self.reader.take().map(JoinHandle::join);
+        let said = self.said.all();
+        anyhow::ensure!(status.success(), "softoff trace ended with {status}: {}", said.join("; "));
+        Ok(said)
     }
 }
 
@@ -78,15 +86,18 @@ impl Drop for Recorder {
     }
 }
 
-/// Reads lines as they come, so that the recorder never waits for the lab.
-fn follow(output: ChildStderr) -> Receiver<String> {
-    let (sender, lines) = mpsc::channel();
-    thread::spawn(move || {
+/// The lines a recorder has printed so far.
+#[derive(Debug, Clone, Default)]
+struct Said(Arc<Mutex<Vec<String>>>);
+
+impl Said {
+    fn follow(&self, output: ChildStderr) {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
-            }
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         }
-    });
-    lines
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
