@@ -4,6 +4,7 @@
 //! The tests share one lab where they can; each has a guest of its own in it. They need root, the
 //! packages of `./x setup`, and eBPF.
 
+mod binaries;
 mod demo;
 mod names;
 mod recording;

@@ -1,7 +1,5 @@
 //! Domain names are the operator's to choose, and nothing about them can be relied on.
 
-use std::time::Duration;
-
 use softoff_guest::{Plan, Role};
 use softoff_lab::scenario::{SOFT, recorded_episodes};
 use softoff_lab::{DomainSpec, Machine};
@@ -20,7 +18,7 @@ fn is_told_by_its_name(name: &str) {
     let guest = lab.boot(&DomainSpec::new(name, Machine::Q35, Plan::new(Role::Clean))).unwrap();
     guest.wait_until_ready().unwrap();
     guest.shutdown().unwrap();
-    guest.wait_until_off(Duration::from_secs(60)).unwrap();
+    guest.wait_until_off().unwrap();
     let episodes = recorded_episodes(lab, &guest, 1).unwrap();
     assert_eq!(episodes[0].domain.name.as_deref(), Some(name));
     SOFT.check(&episodes[0]).unwrap();

@@ -1,7 +1,5 @@
 //! When and where the recorder is started makes no difference to what it can see.
 
-use std::time::Duration;
-
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Tier};
 use softoff_guest::{Plan, Role};
@@ -9,8 +7,6 @@ use softoff_lab::scenario::{SOFT, recorded_episodes};
 use softoff_lab::{DomainSpec, Guest, Lab, Machine, Recorder};
 
 use crate::stage;
-
-const OFF_LIMIT: Duration = Duration::from_secs(60);
 
 fn ready_guest(lab: &Lab, name: &str, role: Role) -> Guest {
     let guest = lab.boot(&DomainSpec::new(name, Machine::Q35, Plan::new(role))).unwrap();
@@ -32,7 +28,7 @@ fn a_guest_that_ran_before_the_recorder_is_watched_from_outside_the_namespace_to
     let ready = recorder.ready_line().unwrap();
     assert!(ready.contains("through symbols"), "{ready}");
     guest.shutdown().unwrap();
-    guest.wait_until_off(OFF_LIMIT).unwrap();
+    guest.wait_until_off().unwrap();
     recorder.stop().unwrap();
     SOFT.check(&recorded_episodes(&lab, &guest, 1).unwrap()[0]).unwrap();
 }
@@ -46,7 +42,7 @@ fn without_a_recorder_the_hook_still_tells_that_a_guest_was_destroyed() {
     lab.install_hook().unwrap();
     let guest = ready_guest(&lab, "hook only", Role::Clean);
     guest.destroy().unwrap();
-    guest.wait_until_off(OFF_LIMIT).unwrap();
+    guest.wait_until_off().unwrap();
     let episodes = recorded_episodes(&lab, &guest, 1).unwrap();
     assert_eq!(episodes[0].outcome, Outcome::Hard);
     assert!(episodes[0].completeness.tier <= Tier::Log, "{:?}", episodes[0].completeness);
@@ -70,7 +66,7 @@ fn a_guest_that_ends_while_the_recorder_attaches_does_no_harm() {
     // It goes on: a guest that comes later is seen in full.
     let later = ready_guest(&lab, "later", Role::Clean);
     later.shutdown().unwrap();
-    later.wait_until_off(OFF_LIMIT).unwrap();
+    later.wait_until_off().unwrap();
     recorder.stop().unwrap();
     SOFT.check(&recorded_episodes(&lab, &later, 1).unwrap()[0]).unwrap();
     for guest in &guests {

@@ -22,7 +22,7 @@ fn a_restart_of_libvirtd_in_the_middle_of_a_shutdown_loses_nothing() {
     guest.wait_until_pressed().unwrap();
     stage.lab.restart_libvirtd().unwrap();
     guest.reattach(&stage.lab.connect().unwrap()).unwrap();
-    guest.wait_until_off(Duration::from_secs(60)).unwrap();
+    guest.wait_until_off().unwrap();
     let episodes = recorded_episodes(&stage.lab, &guest, 1).unwrap();
     assert_eq!(episodes.len(), 1, "the restart itself is no attempt to end the guest");
     SOFT.check(&episodes[0]).unwrap();

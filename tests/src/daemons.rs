@@ -15,7 +15,7 @@ use crate::layout::Layout;
 use crate::wait;
 
 /// Time for a daemon to come up or go down on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// QEMU as root, without confinement, cgroups or a mount namespace of its own: it stays in the
 /// lab's, by which the lab's init knows it.

@@ -23,9 +23,6 @@ use crate::spec::{DomainSpec, Machine};
 /// How long the operator waits before cutting the power: most healthy guests would be off by then.
 const FAIR_WAIT: Duration = Duration::from_secs(25);
 
-/// Time for a guest to power off on a busy machine.
-const OFF_LIMIT: Duration = Duration::from_secs(60);
-
 /// The guests: domain name, what it does, and what softoff must find.
 const CAST: [(&str, Plan, Expected); 3] = [
     ("clean", Plan::new(Role::Clean).after(Duration::from_millis(1500)), SOFT),
@@ -99,12 +96,12 @@ fn shut_down(guests: &[Guest]) -> anyhow::Result<()> {
     for guest in guests {
         let name = &guest.spec().name;
         if guest.spec().plan.role == Role::Clean {
-            guest.wait_until_off(OFF_LIMIT)?;
+            guest.wait_until_off()?;
             say(&format!("{name} is off"));
         } else {
             say(&format!("{name} is still running: virsh destroy {name}"));
             guest.destroy()?;
-            guest.wait_until_off(OFF_LIMIT)?;
+            guest.wait_until_off()?;
         }
     }
     Ok(())

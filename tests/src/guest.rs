@@ -17,7 +17,10 @@ use crate::spec::DomainSpec;
 use crate::wait;
 
 /// Time for a guest to boot under TCG on a busy machine; it takes 3 s on an idle one.
-const BOOT_LIMIT: Duration = Duration::from_secs(120);
+const BOOT_LIMIT: Duration = Duration::from_mins(2);
+
+/// Time for QEMU to end and libvirt to release the domain: libvirt itself gives up after 40 s.
+const OFF_LIMIT: Duration = Duration::from_mins(1);
 
 /// A guest.
 #[derive(Debug)]
@@ -129,9 +132,9 @@ impl Guest {
     }
 
     /// Waits until libvirt has released the domain: its last hook has run then.
-    pub fn wait_until_off(&self, limit: Duration) -> anyhow::Result<()> {
+    pub fn wait_until_off(&self) -> anyhow::Result<()> {
         let what = format!("the end of {:?}", self.spec.name);
-        wait::until(&what, limit, || Ok(!self.is_running()?))
+        wait::until(&what, OFF_LIMIT, || Ok(!self.is_running()?))
     }
 
     /// Whether libvirt takes the domain for active.

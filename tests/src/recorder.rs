@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::wait;
 
 /// Time for the recorder to load its programs on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What the recorder says when it watches.
 const READY: &str = "ready:";

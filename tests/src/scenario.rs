@@ -16,9 +16,6 @@ use crate::lab::Lab;
 use crate::spec::{DomainSpec, Machine};
 use crate::wait;
 
-/// Time for QEMU and libvirt to end a domain on a busy machine.
-const OFF_LIMIT: Duration = Duration::from_secs(60);
-
 /// Time for the recorder to have written what it has seen.
 const JOURNAL_LIMIT: Duration = Duration::from_secs(20);
 
@@ -204,7 +201,7 @@ impl Act {
                 Ok(())
             }
             Self::AwaitReboot => guest.wait_until_ready_again(2),
-            Self::AwaitOff => guest.wait_until_off(OFF_LIMIT),
+            Self::AwaitOff => guest.wait_until_off(),
         }
     }
 }
