@@ -54,11 +54,13 @@ impl Keeper {
 
     /// A command that runs inside the lab's namespaces.
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
-        let namespaces = PathBuf::from(format!("/proc/{}/ns", self.process.id()));
+        let keeper = PathBuf::from(format!("/proc/{}", self.process.id()));
         let mut command = Command::new("nsenter");
         command
-            .arg(format!("--mount={}", namespaces.join("mnt").display()))
-            .arg(format!("--net={}", namespaces.join("net").display()))
+            .arg(format!("--mount={}", keeper.join("ns/mnt").display()))
+            .arg(format!("--net={}", keeper.join("ns/net").display()))
+            // In a chroot the root is not that of the namespace.
+            .arg(format!("--root={}", keeper.join("root").display()))
             .arg("--")
             .arg(program.as_ref());
         command
