@@ -72,12 +72,13 @@ pub struct Cli {
     #[arg(
         long,
         global = true,
+        help_heading = "Global options",
         value_name = "DIR",
         env = "SOFTOFF_JOURNAL",
         default_value = softoff_journal::DEFAULT_DIR
     )]
     journal: PathBuf,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Global options")]
     colour: colorchoice_clap::Color,
     #[command(subcommand)]
     verb: Verb,

@@ -19,14 +19,13 @@ pub struct Args {
 impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let command = cli::Cli::command();
-        match self.to {
-            Some(dir) => clap_mangen::generate_to(command, &dir)
-                .with_context(|| format!("cannot write the manual pages into {}; does it exist?", dir.display()))?,
-            None => {
-                let mut page = Vec::new();
-                Man::new(command).render(&mut page)?;
-                output::print(&String::from_utf8(page)?)?;
-            }
+        if let Some(dir) = self.to {
+            clap_mangen::generate_to(command, &dir)
+                .with_context(|| format!("cannot write the manual pages into {}; does it exist?", dir.display()))?;
+        } else {
+            let mut page = Vec::new();
+            Man::new(command).render(&mut page)?;
+            output::print(&String::from_utf8(page)?)?;
         }
         Ok(ExitCode::SUCCESS)
     }

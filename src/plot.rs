@@ -1,5 +1,6 @@
 //! `softoff plot`
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -49,11 +50,12 @@ impl Args {
 }
 
 fn picture(path: &Path) -> anyhow::Result<Picture> {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-    match extension.as_ref().and_then(|extension| extension.to_str()) {
-        _ if path == Path::new("-") => Ok(Picture::Svg),
-        Some("svg") => Ok(Picture::Svg),
-        Some("png") => Ok(Picture::Png),
+    if path == Path::new("-") {
+        return Ok(Picture::Svg);
+    }
+    match path.extension().map(OsStr::to_ascii_lowercase) {
+        Some(extension) if extension == "svg" => Ok(Picture::Svg),
+        Some(extension) if extension == "png" => Ok(Picture::Png),
         _ => bail!(
             "cannot tell the kind of picture from the name {}; end it in .svg or .png",
             visible(&path.display().to_string())
