@@ -84,7 +84,9 @@ fn unknown(episodes: &[Episode], wanted: &str) -> anyhow::Error {
     let similar: Vec<_> =
         names.iter().copied().filter(|name| strsim::jaro_winkler(name, &wanted) >= SIMILAR).collect();
     let hint = match (similar.as_slice(), names.as_slice()) {
-        (_, []) => "none is recorded for any domain; `softoff install` and `softoff trace` record them".to_owned(),
+        (_, []) => {
+            "none is recorded for any domain; `softoff install` and `softoff trace` record them".to_owned()
+        }
         ([], names) => format!("there are some of {}; `softoff list` shows their ids", listed(names)),
         (similar, _) => format!("did you mean {}? `softoff list` shows all", listed(similar)),
     };
@@ -92,7 +94,8 @@ fn unknown(episodes: &[Episode], wanted: &str) -> anyhow::Error {
 }
 
 fn listed(names: &[&str]) -> String {
-    let shown: Vec<_> = names.iter().take(NAMES_AT_MOST).map(|name| format!("\"{}\"", visible(name))).collect();
+    let shown: Vec<_> =
+        names.iter().take(NAMES_AT_MOST).map(|name| format!("\"{}\"", visible(name))).collect();
     let more = names.len() - shown.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     shown.join(", ") + &more

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{completions, explain, list, man, plot, report, schema};
+use crate::{completions, demo, explain, list, man, plot, report, schema};
 
 const EXAMPLES: &str = "\
 Exit status: 0 all is well, 1 a shutdown among those shown was slow or failed, 2 an error.
@@ -86,6 +86,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Tells three recorded shutdowns, anywhere: without root, libvirt or BPF
+    Demo(demo::Args),
     /// Lists the recorded shutdowns, oldest first
     #[command(after_long_help = LIST_EXAMPLES)]
     List(list::Args),
@@ -121,6 +123,7 @@ impl Cli {
         self.colour.write_global();
         let journal = &self.journal;
         match self.verb {
+            Verb::Demo(args) => args.run(),
             Verb::List(args) => args.run(journal),
             Verb::Explain(args) => args.run(journal),
             Verb::Plot(args) => args.run(journal),

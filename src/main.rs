@@ -4,6 +4,7 @@
 mod choose;
 mod cli;
 mod completions;
+mod demo;
 mod episodes;
 mod explain;
 mod install;

@@ -20,8 +20,9 @@ impl Args {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let command = cli::Cli::command();
         if let Some(dir) = self.to {
-            clap_mangen::generate_to(command, &dir)
-                .with_context(|| format!("cannot write the manual pages into {}; does it exist?", dir.display()))?;
+            clap_mangen::generate_to(command, &dir).with_context(|| {
+                format!("cannot write the manual pages into {}; does it exist?", dir.display())
+            })?;
         } else {
             let mut page = Vec::new();
             Man::new(command).render(&mut page)?;

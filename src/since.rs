@@ -6,11 +6,14 @@ use softoff_journal::Stamp;
 /// A date, a date with time (UTC unless it says otherwise), or so long ago (`2h`, `3days`).
 pub fn parse(text: &str) -> Result<DateTime<Utc>, String> {
     let read = absolute(text).or_else(|| ago(text, Stamp::now().wall));
-    read.ok_or_else(|| "expected 2026-11-23, \"2026-11-23 09:12\" (UTC), or so long ago: 30min, 2h, 3days".into())
+    read.ok_or_else(|| {
+        "expected 2026-11-23, \"2026-11-23 09:12\" (UTC), or so long ago: 30min, 2h, 3days".into()
+    })
 }
 
 fn absolute(text: &str) -> Option<DateTime<Utc>> {
-    const WITH_TIME: [&str; 4] = ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    const WITH_TIME: [&str; 4] =
+        ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
     let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok();
     let time = || WITH_TIME.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
     let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);

@@ -13,8 +13,9 @@ use softoff_tracer::{Notice, Summary, Tracer};
 pub fn run(journal: &Path) -> anyhow::Result<ExitCode> {
     let stop = stop_signals().context("cannot watch for SIGINT and SIGTERM")?;
     let mut notify = |notice: Notice| eprintln!("softoff: {notice}");
-    let tracer = Tracer::start(journal, env!("CARGO_PKG_VERSION"), &mut notify)?;
+    let mut tracer = Tracer::start(journal, env!("CARGO_PKG_VERSION"), &mut notify)?;
     let summary = tracer.run(stop.as_fd())?;
+    // All is written. What follows is the kernel's: it detaches the sentinels one by one.
     eprintln!("softoff: stopped: {}", Told(summary));
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use btf_rs::{Btf, Member, Type};
+use btf_rs::{Backend, Btf, Member, Type};
 use softoff_abi::UNKNOWN_OFFSET;
 
 use crate::TracerError;
@@ -73,7 +73,11 @@ impl Offsets {
 
     /// Looks them up in the kernel's type information; the error is a sentence for people.
     pub fn from_running_kernel() -> Result<Self, String> {
-        let btf = Btf::from_file(BTF).map_err(|error| format!("{BTF} cannot be read ({error})"))?;
+        // Linux 6.16 and later can map the file, which saves reading all of it into memory.
+        let mapped = Btf::from_file_with_backend(BTF, Backend::Mmap);
+        let btf = mapped
+            .or_else(|_| Btf::from_file(BTF))
+            .map_err(|error| format!("{BTF} cannot be read ({error})"))?;
         Self::from_btf(&btf).ok_or_else(|| format!("{BTF} lacks fields of task_struct"))
     }
 

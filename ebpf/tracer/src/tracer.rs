@@ -138,8 +138,10 @@ impl<'a> Tracer<'a> {
         (self.notify)(Notice::Ready { watched, journal });
     }
 
-    /// Records until `stop` becomes readable, then writes what is left.
-    pub fn run(mut self, stop: BorrowedFd<'_>) -> Result<Summary, TracerError> {
+    /// Records until `stop` becomes readable, then writes what is left. Dropping the tracer is what
+    /// takes long: the kernel needs some 110 ms to detach each sentinel, one after the other,
+    /// however it is asked to.
+    pub fn run(&mut self, stop: BorrowedFd<'_>) -> Result<Summary, TracerError> {
         let mut next_tick = Instant::now() + TICK;
         loop {
             let stopping = self.wait(stop, next_tick).map_err(TracerError::Wait)?;
@@ -190,7 +192,7 @@ impl<'a> Tracer<'a> {
         self.sink.retry(self.notify);
     }
 
-    fn finish(mut self) -> Summary {
+    fn finish(&mut self) -> Summary {
         self.record_losses();
         self.record_now(Event::Tracer(TracerState::Stopped { pid: std::process::id() }));
         self.sink.retry(self.notify);
