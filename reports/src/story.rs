@@ -287,7 +287,8 @@ fn cause_in_short(episode: &Episode) -> Option<String> {
 
 fn facts(episode: &Episode) -> Vec<Fact> {
     let fact = |label, text| Fact { label, text };
-    let mut facts = vec![fact("Domain", domain(&episode.domain)), fact("Requested", request(&episode.request))];
+    let mut facts =
+        vec![fact("Domain", domain(&episode.domain)), fact("Requested", request(&episode.request))];
     facts.push(fact("Outcome", judgement(episode)));
     facts.extend(episode.domain.os.as_ref().map(|os| fact("Guest", guest(&episode.domain, os))));
     facts.extend(episode.qemu.as_ref().map(|qemu| fact("QEMU", process(qemu))));
@@ -405,7 +406,8 @@ fn loss(risk: &Risk) -> Loss {
 }
 
 fn coverage(completeness: &Completeness) -> String {
-    let losses = [(completeness.lost_events, "event", "lost"), (completeness.bad_lines, "journal line", "unreadable")];
+    let losses =
+        [(completeness.lost_events, "event", "lost"), (completeness.bad_lines, "journal line", "unreadable")];
     let losses: Vec<_> = losses
         .into_iter()
         .filter(|(count, ..)| *count > 0)

@@ -79,8 +79,17 @@ mod tests {
     fn durations_keep_three_digits_from_microseconds_to_days() {
         let shown = [0.0, 0.00004, 0.0031, 0.031, 0.9999, 2.9, 59.96, 120.0, 723.4, 11_100.0, 180_000.0];
         let expected = [
-            "0 s", "40 µs", "3.1 ms", "31 ms", "1.00 s", "2.90 s", "60.0 s", "2 min 0 s", "12 min 3 s",
-            "3 h 5 min", "2 d 2 h",
+            "0 s",
+            "40 µs",
+            "3.1 ms",
+            "31 ms",
+            "1.00 s",
+            "2.90 s",
+            "60.0 s",
+            "2 min 0 s",
+            "12 min 3 s",
+            "3 h 5 min",
+            "2 d 2 h",
         ];
         assert_eq!(shown.map(duration), expected);
     }
@@ -93,15 +102,17 @@ mod tests {
 
     #[test]
     fn offsets_show_milliseconds_and_no_negative_zero() {
-        assert_eq!([0.0312, -0.0001, -1.5, -93_600.0].map(offset), [
-            "+0.031 s", "+0.000 s", "-1.500 s", "-1 d 2 h"
-        ]);
+        assert_eq!(
+            [0.0312, -0.0001, -1.5, -93_600.0].map(offset),
+            ["+0.031 s", "+0.000 s", "-1.500 s", "-1 d 2 h"]
+        );
     }
 
     #[test]
     fn amounts_step_up_by_1024() {
-        assert_eq!([0, 1023, 1024, 13_107_200, u64::MAX].map(bytes), [
-            "0 B", "1023 B", "1.0 KiB", "12.5 MiB", "16.0 EiB"
-        ]);
+        assert_eq!(
+            [0, 1023, 1024, 13_107_200, u64::MAX].map(bytes),
+            ["0 B", "1023 B", "1.0 KiB", "12.5 MiB", "16.0 EiB"]
+        );
     }
 }

@@ -35,10 +35,9 @@ fn phases(text: &mut String, story: &Story) {
     if story.phases.is_empty() {
         return paragraph(text, "No phase has both its ends on record.");
     }
-    let rows = story
-        .phases
-        .iter()
-        .map(|phase| [phase.name.to_owned(), duration(phase.seconds), offset(phase.start), phase.meaning.to_owned()]);
+    let rows = story.phases.iter().map(|phase| {
+        [phase.name.to_owned(), duration(phase.seconds), offset(phase.start), phase.meaning.to_owned()]
+    });
     table(text, ["Phase", "Time", "From", "What happens in it"], rows);
 }
 

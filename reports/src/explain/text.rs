@@ -62,7 +62,8 @@ impl Page {
             let bar = bar(phase, end);
             let line = format!("  {:<8}  {:>11}  {bar}", phase.name, duration(phase.seconds));
             let room = self.width.saturating_sub(line.width() + 2);
-            let meaning = if phase.meaning.len() <= room { self.screen.dim(phase.meaning) } else { String::new() };
+            let meaning =
+                if phase.meaning.len() <= room { self.screen.dim(phase.meaning) } else { String::new() };
             self.line(format!("{line}  {meaning}").trim_end());
         }
     }

@@ -104,7 +104,14 @@ impl<'a> Canvas<'a> {
     }
 
     /// `text` beside `at`, centred on it vertically.
-    pub fn text(&self, text: &str, at: Point, side: Side, face: Face, colour: Colour) -> Result<(), ReportError> {
+    pub fn text(
+        &self,
+        text: &str,
+        at: Point,
+        side: Side,
+        face: Face,
+        colour: Colour,
+    ) -> Result<(), ReportError> {
         let anchor = match side {
             Side::Right => HPos::Left,
             Side::Left => HPos::Right,

@@ -45,9 +45,8 @@ impl Face {
     /// Each character and where it ends.
     fn advances(self, text: &str) -> impl Iterator<Item = (char, f32)> {
         let font = FontRef::new(self.data()).ok();
-        let glyphs = font.map(|font| {
-            (font.charmap(), font.glyph_metrics(Size::new(self.size), LocationRef::default()))
-        });
+        let glyphs = font
+            .map(|font| (font.charmap(), font.glyph_metrics(Size::new(self.size), LocationRef::default())));
         let advance = move |c| {
             let (charmap, metrics) = glyphs.as_ref()?;
             metrics.advance_width(charmap.map(c)?)

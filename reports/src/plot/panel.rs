@@ -146,7 +146,12 @@ impl<'a> Panel<'a> {
     }
 
     /// Puts the text where there is room for all of it, or else where there is most.
-    fn sighting_text(&self, canvas: &Canvas<'_>, sighting: &Sighting, at: (i32, i32)) -> Result<(), ReportError> {
+    fn sighting_text(
+        &self,
+        canvas: &Canvas<'_>,
+        sighting: &Sighting,
+        at: (i32, i32),
+    ) -> Result<(), ReportError> {
         const OFF: i32 = 11;
         let text = format!("{}  {}", offset(sighting.at), sighting.text);
         let right = self.width - self.padding - at.0 - OFF;

@@ -151,7 +151,9 @@ pub fn single_phase() -> Episode {
             lost_events: 12,
             bad_lines: 1,
             clock_uncertainty_ns: 2_000_000,
-            missing: vec!["The request: softoff trace was not running, so the time in the guest is unknown.".to_owned()],
+            missing: vec![
+                "The request: softoff trace was not running, so the time in the guest is unknown.".to_owned(),
+            ],
         },
         ..base("legacy", 5)
     }
@@ -223,7 +225,12 @@ fn domain(name: &str, number: u128) -> Domain {
 
 fn qemu() -> Qemu {
     let started_at = Some(time("2026-11-22T07:00:00Z"));
-    Qemu { pid: 4242, started_at, version: Some("QEMU 7.2.19".to_owned()), build_id: Some("c0ffee".to_owned()) }
+    Qemu {
+        pid: 4242,
+        started_at,
+        version: Some("QEMU 7.2.19".to_owned()),
+        build_id: Some("c0ffee".to_owned()),
+    }
 }
 
 fn request() -> Request {
@@ -232,7 +239,13 @@ fn request() -> Request {
 }
 
 fn completeness() -> Completeness {
-    Completeness { tier: Tier::Probe, lost_events: 0, bad_lines: 0, clock_uncertainty_ns: 1000, missing: vec![] }
+    Completeness {
+        tier: Tier::Probe,
+        lost_events: 0,
+        bad_lines: 0,
+        clock_uncertainty_ns: 1000,
+        missing: vec![],
+    }
 }
 
 fn time(text: &str) -> DateTime<Utc> {

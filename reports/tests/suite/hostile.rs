@@ -10,10 +10,49 @@ use crate::episodes;
 /// Any text, but more often one that tries something.
 fn any_text() -> impl Strategy<Value = String> {
     let nasty = prop::sample::select(vec![
-        "<", ">", "&", "\"", "'", "<script>", "</svg>", "</style>", "]]>", "<!--", "\u{1b}[2J", "\u{9b}",
-        "\n", "\r", "\t", "\u{0}", "\u{7f}", "\u{202e}", "\u{2066}", "\u{200b}", "\u{feff}", "\u{ffff}",
-        "\u{fffe}", "\u{e0041}", "\u{2028}", "|", "`", "*", "_", "[a](b)", "http://x.y", "www.x.y", "\\",
-        "# ", "- ", "1. ", "    ", "&lt;", "{{", "漢", "🙂", "e\u{301}", "name",
+        "<",
+        ">",
+        "&",
+        "\"",
+        "'",
+        "<script>",
+        "</svg>",
+        "</style>",
+        "]]>",
+        "<!--",
+        "\u{1b}[2J",
+        "\u{9b}",
+        "\n",
+        "\r",
+        "\t",
+        "\u{0}",
+        "\u{7f}",
+        "\u{202e}",
+        "\u{2066}",
+        "\u{200b}",
+        "\u{feff}",
+        "\u{ffff}",
+        "\u{fffe}",
+        "\u{e0041}",
+        "\u{2028}",
+        "|",
+        "`",
+        "*",
+        "_",
+        "[a](b)",
+        "http://x.y",
+        "www.x.y",
+        "\\",
+        "# ",
+        "- ",
+        "1. ",
+        "    ",
+        "&lt;",
+        "{{",
+        "漢",
+        "🙂",
+        "e\u{301}",
+        "name",
     ]);
     let pieces = prop::collection::vec(nasty, 0..12).prop_map(|pieces| pieces.concat());
     prop_oneof![pieces, any::<String>()]
@@ -38,7 +77,8 @@ fn hostile_episode() -> impl Strategy<Value = Episode> {
 
 /// Controls but for the newline, and what hides or turns text.
 fn acts(c: char) -> bool {
-    let hidden = ['\u{200b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{feff}', '\u{e0041}', '\u{fffe}', '\u{ffff}'];
+    let hidden =
+        ['\u{200b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{feff}', '\u{e0041}', '\u{fffe}', '\u{ffff}'];
     (c.is_control() && c != '\n') || hidden.contains(&c)
 }
 
