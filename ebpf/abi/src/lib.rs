@@ -8,6 +8,7 @@
 //!
 //! Both sides are built from the same source in the same build, so there is no version to agree on.
 #![no_std]
+#![allow(clippy::inline_always, reason = "across a call the verifier forgets what it knew of a map's value")]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod process;
