@@ -84,7 +84,7 @@ impl Run {
     /// Whether this is known to be a virtual machine at all. libvirt runs QEMU for a moment, without a
     /// domain, to learn what it can do, and ends it with a signal.
     pub fn is_a_vm(&self) -> bool {
-        self.name.is_some() || self.uuid.is_some() || self.facts.iter().any(|fact| fact.is_of_a_guest())
+        self.name.is_some() || self.uuid.is_some() || self.facts.iter().any(Fact::is_of_a_guest)
     }
 
     /// Takes over what another part of the same run holds.

@@ -110,13 +110,11 @@ fn elements(list: &str) -> impl Iterator<Item = String> {
             };
             element.push_str(&text[..comma]);
             text = &text[comma + 1..];
-            match text.strip_prefix(',') {
-                Some(after) => text = after,
-                None => {
-                    rest = Some(text);
-                    return Some(element);
-                }
-            }
+            let Some(after) = text.strip_prefix(',') else {
+                rest = Some(text);
+                return Some(element);
+            };
+            text = after;
             element.push(',');
         }
     })

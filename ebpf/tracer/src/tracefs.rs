@@ -27,7 +27,7 @@ impl Tracefs {
     }
 }
 
-/// Finds `field:TYPE NAME;	offset:N;	size:N;	signed:N;` in a `format` file
+/// Finds `field:TYPE NAME; offset:N; size:N; signed:N;` (with tabs between) in a `format` file
 /// (Documentation/trace/events.rst).
 fn field_offset(format: &str, name: &str) -> Option<u32> {
     format.lines().find_map(|line| {
