@@ -26,7 +26,7 @@ fn two_units(seconds: f64, big: (&str, f64), small: (&str, f64)) -> String {
     format!("{:.0} {} {:.0} {}", (smalls / per_big).floor(), big.0, smalls % per_big, small.0)
 }
 
-/// A moment relative to the request: `+0.031 s`; ten hours away and more, `-1 d 2 h`.
+/// A moment relative to the request: `+0.031 s`; ten hours away and more, `-26 h 0 min`.
 pub fn offset(seconds: f64) -> String {
     if seconds.abs() >= 36_000.0 {
         let sign = if seconds < 0.0 { '-' } else { '+' };
@@ -104,7 +104,7 @@ mod tests {
     fn offsets_show_milliseconds_and_no_negative_zero() {
         assert_eq!(
             [0.0312, -0.0001, -1.5, -93_600.0].map(offset),
-            ["+0.031 s", "+0.000 s", "-1.500 s", "-1 d 2 h"]
+            ["+0.031 s", "+0.000 s", "-1.500 s", "-26 h 0 min"]
         );
     }
 
