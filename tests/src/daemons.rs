@@ -2,7 +2,6 @@
 //! plain children of its init.
 
 use std::fs::{self, File};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
 use uuid::Uuid;
+use virt::connect::Connect;
 
 use crate::layout::Layout;
 use crate::wait;
@@ -91,21 +91,23 @@ pub fn configure(layout: &Layout) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until both daemons answer.
+/// Connects to libvirtd, which answers when its drivers are up.
+pub fn connect(layout: &Layout) -> anyhow::Result<Connect> {
+    let uri = layout.libvirt_uri();
+    Connect::open(Some(&uri)).with_context(|| format!("cannot connect to {uri}"))
+}
+
+/// Waits until libvirtd answers. virtlogd is needed only when a domain starts, and up long before.
 pub fn await_start(layout: &Layout) -> anyhow::Result<()> {
-    for socket in [layout.virtlogd_socket(), layout.libvirt_socket()] {
-        let what = format!("an answer at {}", socket.display());
-        wait::until(&what, PATIENCE, || Ok(UnixStream::connect(&socket).is_ok()))?;
-    }
-    Ok(())
+    wait::until("an answer of libvirtd", PATIENCE, || Ok(connect(layout).is_ok())).with_context(|| {
+        let log = fs::read_to_string(layout.log().join("libvirtd.log")).unwrap_or_default();
+        format!("libvirtd does not start: {}", log.lines().last().unwrap_or("it has logged nothing"))
+    })
 }
 
 /// Ends libvirtd as a package upgrade does, with the guests running on, and waits for the next one.
 pub fn restart_libvirtd(layout: &Layout) -> anyhow::Result<()> {
     let old = libvirtd_pid(layout)?;
-    // The socket of the old daemon would look like that of the new one.
-    let socket = layout.libvirt_socket();
-    fs::remove_file(&socket).with_context(|| format!("cannot remove {}", socket.display()))?;
     kill_process(old, Signal::TERM).context("cannot end libvirtd")?;
     wait::until("a new libvirtd", PATIENCE, || Ok(libvirtd_pid(layout).is_ok_and(|new| new != old)))?;
     await_start(layout)

@@ -35,9 +35,9 @@ impl Lab {
         daemons::configure(&layout)?;
         let keeper = Keeper::start(&programs.lab, &layout)?;
         image::write_initramfs(&programs, &layout.initramfs())?;
-        daemons::await_start(&layout)?;
         // libvirt would print each error; here they are returned.
         virt::error::clear_error_callback();
+        daemons::await_start(&layout)?;
         Ok(Self { keeper, layout, programs })
     }
 
@@ -53,13 +53,7 @@ impl Lab {
 
     /// A connection to the lab's libvirtd.
     pub fn connect(&self) -> anyhow::Result<Connect> {
-        let uri = self.uri();
-        Connect::open(Some(&uri)).with_context(|| format!("cannot connect to {uri}"))
-    }
-
-    /// The address of the lab's libvirtd.
-    pub fn uri(&self) -> String {
-        format!("qemu+unix:///system?socket={}", self.layout.libvirt_socket().display())
+        daemons::connect(&self.layout)
     }
 
     /// A command that runs inside, where `/run/libvirt` and `/etc/libvirt` are the lab's.

@@ -83,9 +83,9 @@ impl Layout {
         self.root.join("run/libvirt-sock")
     }
 
-    /// virtlogd's socket.
-    pub fn virtlogd_socket(&self) -> PathBuf {
-        self.root.join("run/virtlogd-sock")
+    /// libvirtd's address.
+    pub fn libvirt_uri(&self) -> String {
+        format!("qemu+unix:///system?socket={}", self.libvirt_socket().display())
     }
 
     /// libvirt's pid file of a domain.

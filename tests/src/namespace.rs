@@ -19,6 +19,14 @@ use crate::layout::{BOUND, Layout};
 const DEVICES: [&str; 7] = ["null", "zero", "full", "random", "urandom", "tty", "ptmx"];
 const DEVICE_DIRECTORIES: [&str; 2] = ["pts", "shm"];
 
+/// The account that Debian's libvirt knows QEMU by, as `libvirt-daemon-system` makes it: libvirtd
+/// does not start without one, even where QEMU is to run as root.
+const ACCOUNT: &str = "libvirt-qemu";
+const ACCOUNT_FILES: [(&str, &str); 2] = [
+    ("passwd", "libvirt-qemu:x:64055:64055:Libvirt Qemu:/nonexistent:/usr/sbin/nologin\n"),
+    ("group", "libvirt-qemu:x:64055:\n"),
+];
+
 /// Moves this process into namespaces of its own and arranges them for a private libvirt.
 pub fn enter(layout: &Layout) -> anyhow::Result<()> {
     // SAFETY: only UnshareFlags::FILES could break anything, and it is not asked for.
@@ -30,8 +38,26 @@ pub fn enter(layout: &Layout) -> anyhow::Result<()> {
         fs::create_dir_all(place).with_context(|| format!("cannot create {place} to mount on"))?;
         bind(&layout.root().join(name), Path::new(place))?;
     }
+    provide_account(layout)?;
     hide_systemd_and_cgroups()?;
     replace_dev(&layout.dev())
+}
+
+/// Adds libvirt's account where the machine has none.
+fn provide_account(layout: &Layout) -> anyhow::Result<()> {
+    for (name, line) in ACCOUNT_FILES {
+        let system = Path::new("/etc").join(name);
+        let mut text =
+            fs::read_to_string(&system).with_context(|| format!("cannot read {}", system.display()))?;
+        if text.lines().any(|line| line.split(':').next() == Some(ACCOUNT)) {
+            continue;
+        }
+        text.push_str(line);
+        let own = layout.root().join(name);
+        fs::write(&own, text).with_context(|| format!("cannot write {}", own.display()))?;
+        bind(&own, &system)?;
+    }
+    Ok(())
 }
 
 /// Without the system bus libvirt does not register the guests with the machine's systemd, without
