@@ -1,7 +1,7 @@
 //! Assembly: one attempt of one run becomes one episode.
 
 use chrono::{DateTime, Duration, Utc};
-use softoff_journal::record::QemuProcess;
+use softoff_journal::record::{QemuProcess, Sign};
 use uuid::Uuid;
 
 use crate::advice;
@@ -121,11 +121,14 @@ fn started_at(run: &Run, attempt: &Attempt<'_>) -> Option<DateTime<Utc>> {
     fact.wall.checked_sub_signed(Duration::nanoseconds(i64::try_from(before).ok()?))
 }
 
-/// The losses that may have been part of the attempt.
+/// The losses that may have been part of the attempt: after the process has ended there is nothing
+/// left to lose.
 fn losses<'a>(attempt: &Attempt<'_>, losses: &'a [Lost]) -> Vec<&'a Lost> {
     let first = attempt.began();
-    let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns);
-    let concerns = |lost: &&Lost| *lost.between.start() <= last && first <= *lost.between.end();
+    let exit = attempt.signs().find(|(_, sign)| matches!(sign, Sign::Exit { .. }));
+    let last =
+        exit.map(|(fact, _)| fact).or(attempt.facts.last().copied()).map_or(first, |fact| fact.boot_ns);
+    let concerns = |lost: &&Lost| *lost.between.start() < last && first <= *lost.between.end();
     losses.iter().filter(concerns).collect()
 }
 

@@ -89,7 +89,7 @@ impl Analyzer {
     /// Takes note of a record that could not be read: it may be the one that matters.
     pub fn defect(&mut self, defect: &Defect) {
         for gathering in self.boots.iter_mut().filter(|gathering| Some(gathering.boot.id) == defect.boot_id) {
-            gathering.losses.push(Lost::between(*defect.between.start(), *defect.between.end(), 0));
+            gathering.losses.push(Lost { between: defect.between.clone(), count: 0 });
         }
     }
 
@@ -125,12 +125,6 @@ pub struct Lost {
     pub between: RangeInclusive<u64>,
     /// How many events; lines that could not be read are counted elsewhere.
     pub count: u64,
-}
-
-impl Lost {
-    fn between(from: u64, to: u64, count: u64) -> Self {
-        Self { between: from.saturating_sub(limits::LOSS_PERIOD)..=to, count }
-    }
 }
 
 /// The stretches in which the tracer was watching.
@@ -267,7 +261,8 @@ impl Gathering {
         if let Some(at) = loss.process.and_then(|process| self.find_process(process)) {
             self.open[at].lost += loss.count;
         } else {
-            self.losses.push(Lost::between(boot_ns, boot_ns, loss.count));
+            let between = boot_ns.saturating_sub(limits::LOSS_PERIOD)..=boot_ns;
+            self.losses.push(Lost { between, count: loss.count });
         }
     }
 

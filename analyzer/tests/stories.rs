@@ -273,6 +273,16 @@ fn a_libvirt_that_lets_go_before_qemu_is_gone_gives_no_negative_phase() {
 }
 
 #[test]
+fn a_line_that_is_torn_matters_only_where_it_may_have_been_part_of_the_story() {
+    let ignored = || Story::watched().heard(0.0).terminated(30.0, "libvirtd").exit(30.1).released(30.2, None);
+    let cause_with_a_line_torn =
+        |from, to| ignored().episodes_with_a_line_torn(from, to).remove(0).cause.code;
+    assert_eq!(cause_with_a_line_torn(10.0, 11.0), Cause::None, "in the middle");
+    assert_eq!(cause_with_a_line_torn(30.1, 1e6), Cause::GuestIgnored, "after the exit");
+    assert_eq!(cause_with_a_line_torn(-50.0, -40.0), Cause::GuestIgnored, "long before");
+}
+
+#[test]
 fn a_qemu_that_libvirt_only_asks_what_it_can_do_is_no_virtual_machine() {
     let story = Story::default().terminated(0.0, "libvirtd").exit(0.1);
     assert_eq!(story.episodes(), []);

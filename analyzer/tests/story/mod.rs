@@ -11,7 +11,7 @@ use softoff_journal::record::{
     Clocks, Coverage, HookCall, Operation, ProbeHit, ProcessId, Provenance, QemuProcess, ReasonSource,
     Sender, ShutoffReason, Sign, TracerState,
 };
-use softoff_journal::{Entry, Event, Origin, Record};
+use softoff_journal::{Defect, DefectKind, Entry, Event, Origin, Record};
 use uuid::Uuid;
 
 pub const PROCESS: ProcessId = ProcessId { pid: 4242, start_ticks: 100_000 };
@@ -173,6 +173,22 @@ impl Story {
 
     pub fn episodes_as_of(&self, seconds: f64) -> Vec<Episode> {
         episodes(self.entries(), Some(AsOf { boot_id: BOOT, boot_ns: at(seconds) }))
+    }
+
+    /// With one line of the journal torn, somewhere between these seconds.
+    pub fn episodes_with_a_line_torn(&self, from: f64, to: f64) -> Vec<Episode> {
+        let torn = Defect {
+            path: "test.jsonl".into(),
+            line: 3,
+            boot_id: Some(BOOT),
+            between: at(from)..=at(to),
+            kind: DefectKind::Torn(String::new()),
+        };
+        let mut items: Vec<_> = self.entries().into_iter().map(Ok).collect();
+        items.push(Err(torn));
+        let episodes = analyze(items, None).episodes;
+        assert!(episodes.iter().all(|episode| episode.completeness.bad_lines == 1));
+        episodes
     }
 
     pub fn episode(&self) -> Episode {
