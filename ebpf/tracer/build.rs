@@ -19,7 +19,9 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=PATH");
     if let Err(why) = build(&probes) {
-        println!("cargo::error={why}");
+        for line in why.lines() {
+            println!("cargo::error={line}");
+        }
     }
 }
 
@@ -33,7 +35,17 @@ fn build(probes: &Path) -> Result<(), String> {
     let mut cargo = toolchain.cargo();
     cargo
         .current_dir(probes)
-        .args(["build", "--release", "--locked", "-Z", "build-std=core", "--target", TARGET, "--target-dir"])
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--locked",
+            "-Z",
+            "build-std=core",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
         .arg(&target_dir)
         .env(
             "RUSTFLAGS",

@@ -99,18 +99,19 @@ impl Process {
 
     /// The button was pressed: the SCI that follows is news even where no bit changes.
     pub fn button_pressed(&self) {
-        self.sci.store(0);
+        self.sci.store(SCI_PRESSED);
     }
 
-    /// Whether this re-evaluation of the SCI shows anything new about the power button.
+    /// Whether this re-evaluation of the SCI shows anything new about the power button. Both bits
+    /// clear, as after a reset, is where it begins.
     pub fn sci_is_news(&self, vcpu: bool, registers: Option<Pm1>) -> bool {
         let bits = match registers {
             Some(Pm1 { status, enable }) => {
-                1 | u64::from(status & PWRBTN != 0) << 1 | u64::from(enable & PWRBTN != 0) << 2
+                u64::from(status & PWRBTN != 0) << 1 | u64::from(enable & PWRBTN != 0) << 2
             }
-            None => 0,
+            None => SCI_UNREADABLE,
         };
-        self.sci.change(1 | bits << 1 | u64::from(vcpu) << 4)
+        self.sci.change(if bits == 0 { 0 } else { bits | u64::from(vcpu) })
     }
 
     /// Whether this access of `size` bytes shows anything new about power button, sleep or ACPI
@@ -139,6 +140,10 @@ impl Process {
     }
 }
 
+/// The button was pressed since the SCI was last evaluated.
+const SCI_PRESSED: u64 = 1 << 4;
+/// The registers could not be read.
+const SCI_UNREADABLE: u64 = 1 << 3;
 /// The guest read the status bit while it was set.
 const SEEN: u64 = 1;
 /// The guest wrote the status bit to clear it.
@@ -229,6 +234,7 @@ mod tests {
     fn an_sci_that_changes_nothing_about_the_button_is_no_news() {
         let process = process();
         let registers = |status, enable| Some(Pm1 { status, enable });
+        assert!(!process.sci_is_news(false, registers(0, 0)), "a reset");
         assert!(process.sci_is_news(true, registers(0, PWRBTN)));
         assert!(!process.sci_is_news(true, registers(1, PWRBTN | 1)), "the timer is not the button");
         assert!(process.sci_is_news(false, registers(PWRBTN, PWRBTN)), "raised");

@@ -1,0 +1,137 @@
+//! A tracer that runs beside the test, and its journal.
+
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use softoff_journal::record::{Loss, LossStage, QemuProcess, Sender, Sign};
+use softoff_journal::{Event, Reader};
+use softoff_tracer::{Notice, Summary, Tracer};
+use tempfile::TempDir;
+
+use crate::qemu;
+
+/// How long is waited for a record.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Why nothing can be recorded here, if so.
+pub fn is_possible() -> Result<(), String> {
+    let tracefs = ["/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events"];
+    if !rustix::process::geteuid().is_root() {
+        Err("this test needs root".to_owned())
+    } else if !tracefs.iter().any(|events| Path::new(events).is_dir()) {
+        Err("this test needs the kernel's tracing file system mounted".to_owned())
+    } else if !Path::new(qemu::PROGRAM).exists() {
+        Err(format!("this test needs {}", qemu::PROGRAM))
+    } else {
+        Ok(())
+    }
+}
+
+/// This process as the sender of its signals.
+pub fn own_process() -> Sender {
+    let comm = std::fs::read_to_string("/proc/self/comm").expect("a process has a name");
+    Sender { pid: std::process::id(), comm: comm.trim_end_matches('\n').to_owned() }
+}
+
+/// A running tracer.
+pub struct Recording {
+    dir: TempDir,
+    stop: UnixStream,
+    tracer: JoinHandle<Summary>,
+}
+
+impl Recording {
+    /// Starts a tracer and waits until it is ready.
+    pub fn start() -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
+        let (ready, is_ready) = mpsc::channel();
+        let journal = dir.path().to_owned();
+        let tracer = std::thread::spawn(move || {
+            let mut notify = |notice: Notice| {
+                if matches!(notice, Notice::Ready { .. }) {
+                    ready.send(()).expect("the test waits");
+                }
+            };
+            let mut tracer = Tracer::start(&journal, "0.0.0-test", &mut notify).expect("the tracer starts");
+            tracer.run(stopped.as_fd()).expect("the tracer runs")
+        });
+        is_ready.recv_timeout(PATIENCE).expect("the tracer becomes ready");
+        Self { dir, stop, tracer }
+    }
+
+    /// Ends the tracer; what it did, and all it recorded in the order of the file.
+    pub fn stop(self) -> (Summary, Vec<Event>) {
+        drop(self.stop);
+        let summary = self.tracer.join().expect("the tracer ends");
+        let file = std::fs::read_dir(self.dir.path()).expect("a journal").next().expect("a file");
+        let text = std::fs::read_to_string(file.expect("an entry").path()).expect("text");
+        let event = |line| serde_json::from_str::<softoff_journal::Record>(line).expect("a record").event;
+        (summary, text.lines().map(event).collect())
+    }
+
+    fn events(&self) -> Vec<Event> {
+        let reader = Reader::open(self.dir.path()).expect("the journal is readable");
+        reader.map(|entry| entry.expect("no defect").record.event).collect()
+    }
+
+    /// What was seen of a process so far.
+    pub fn signs(&self, pid: u32) -> Vec<Sign> {
+        self.events()
+            .into_iter()
+            .filter_map(|event| match event {
+                Event::Probe(hit) if hit.process.pid == pid => Some(hit.sign),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// What was lost at a stage so far.
+    pub fn losses(&self, stage: LossStage) -> Vec<Loss> {
+        let at_stage = |event| match event {
+            Event::Loss(loss) if loss.stage == stage => Some(loss),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(at_stage).collect()
+    }
+
+    /// The record of a QEMU, as soon as it is there.
+    pub fn qemu(&self, pid: u32) -> QemuProcess {
+        wait_for(|| self.qemu_if_known(pid), || format!("no record of QEMU process {pid}"))
+    }
+
+    /// The record of a QEMU, if it is there.
+    pub fn qemu_if_known(&self, pid: u32) -> Option<QemuProcess> {
+        self.events().into_iter().find_map(|event| match event {
+            Event::Qemu(qemu) if qemu.process.pid == pid => Some(qemu),
+            _ => None,
+        })
+    }
+
+    /// Waits for a sign.
+    pub fn until(&self, pid: u32, sign: &Sign) {
+        let seen = || self.signs(pid).contains(sign).then_some(());
+        wait_for(seen, || format!("no {sign:?} among {:?}", self.signs(pid)));
+    }
+
+    /// Waits for a sign of a kind.
+    pub fn until_any(&self, pid: u32, kind: impl Fn(&Sign) -> bool) {
+        let seen = || self.signs(pid).iter().any(&kind).then_some(());
+        wait_for(seen, || format!("not the sign wanted among {:?}", self.signs(pid)));
+    }
+}
+
+fn wait_for<T>(mut found: impl FnMut() -> Option<T>, why: impl Fn() -> String) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = found() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{}", why());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
