@@ -21,7 +21,7 @@ pub fn page(episodes: &[&Episode]) -> Result<String, ReportError> {
         shutdowns,
         version: env!("CARGO_PKG_VERSION"),
     };
-    Ok(page.render()?)
+    Ok(page.render()? + "\n")
 }
 
 #[derive(Template)]

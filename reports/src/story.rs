@@ -28,7 +28,7 @@ pub(crate) struct Story {
     /// Seconds from the request to the end.
     pub seconds: Option<f64>,
     pub duration: Option<String>,
-    /// `guest.hung 80 %`; absent where there is nothing to explain.
+    /// `guest.hung 80 %`, or `unknown`; absent where there is nothing to explain.
     pub cause_in_short: Option<String>,
     /// What happened, how long it took, how that is to be judged: one sentence.
     pub headline: String,
@@ -37,7 +37,8 @@ pub(crate) struct Story {
     pub facts: Vec<Fact>,
     pub phases: Vec<Stretch>,
     pub evidence: Vec<Sighting>,
-    pub cause: Reason,
+    /// Absent where it is not known, and where there is nothing to explain.
+    pub cause: Option<Reason>,
     pub others: Vec<Reason>,
     pub advice: Vec<String>,
     pub risk: Option<Loss>,
@@ -106,7 +107,7 @@ impl Story {
             seconds: episode.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
             duration: episode.duration_seconds.map(duration),
             cause_in_short: cause_in_short(episode),
-            headline: headline(episode, &name_in_sentence(&name, NAME_COLUMNS)),
+            headline: headline(episode, &subject(&episode.domain)),
             summary: summary(episode),
             facts: facts(episode),
             phases: episode.phases.iter().map(stretch).collect(),
@@ -126,9 +127,17 @@ impl Story {
         self.evidence.iter().any(|sighting| sighting.bearing != Bearing::Context)
     }
 
-    /// Whether there is a cause to explain.
-    pub fn has_cause(&self) -> bool {
-        self.cause_in_short.is_some()
+    /// Whether there is something to explain.
+    pub fn asks_why(&self) -> bool {
+        self.cause_in_short.is_some() || !self.others.is_empty()
+    }
+
+    /// What stands in the place of a cause that is not known.
+    pub const UNKNOWN_CAUSE: &str = "What was seen does not tell.";
+
+    /// What stands before the other candidates.
+    pub fn others_title(&self) -> &'static str {
+        if self.cause.is_some() { "Also possible:" } else { "Possible:" }
     }
 }
 
@@ -206,6 +215,15 @@ fn display_name(domain: &Domain) -> String {
     }
 }
 
+/// The domain as the subject of a sentence.
+fn subject(domain: &Domain) -> String {
+    match (&domain.name, domain.uuid) {
+        (None, None) => "An unknown domain".to_owned(),
+        (None, Some(uuid)) => uuid.to_string(),
+        (Some(name), _) => name_in_sentence(name, NAME_COLUMNS),
+    }
+}
+
 fn headline(episode: &Episode, name: &str) -> String {
     let took = episode.duration_seconds.map(duration);
     let within = took.as_ref().map(|took| format!(" in {took}")).unwrap_or_default();
@@ -213,6 +231,7 @@ fn headline(episode: &Episode, name: &str) -> String {
     match episode.outcome {
         Outcome::Soft => soft_headline(episode.verdict, name, took.as_deref()),
         Outcome::Hard => hard_headline(episode, name, &after),
+        Outcome::Slept if episode.verdict == Verdict::Clean => format!("{name} went to sleep{within}."),
         Outcome::Slept => format!("{name} went to sleep instead of powering off{after}."),
         Outcome::Rebooted if episode.verdict == Verdict::Clean => format!("{name} restarted{within}."),
         Outcome::Rebooted => format!("{name} started again instead of powering off{after}."),
@@ -277,12 +296,19 @@ fn likely_cause(episode: &Episode) -> Option<String> {
         confidence if confidence >= 0.6 => "The likely cause",
         _ => "A possible cause",
     };
-    (finding.code != Cause::None).then(|| format!("{hedge}: {}", finding.code.meaning()))
+    match (finding.code, episode.verdict) {
+        (Cause::None, Verdict::Clean) => None,
+        (Cause::None, _) => Some("What was seen does not tell why.".to_owned()),
+        (cause, _) => Some(format!("{hedge}: {}", cause.meaning())),
+    }
 }
 
 fn cause_in_short(episode: &Episode) -> Option<String> {
-    let finding = &episode.cause;
-    (finding.code != Cause::None).then(|| format!("{} {}", finding.code, percent(finding.confidence)))
+    match (episode.cause.code, episode.verdict) {
+        (Cause::None, Verdict::Clean) => None,
+        (Cause::None, _) => Some("unknown".to_owned()),
+        (cause, _) => Some(format!("{cause} {}", percent(episode.cause.confidence))),
+    }
 }
 
 fn facts(episode: &Episode) -> Vec<Fact> {
@@ -373,14 +399,15 @@ fn finite(seconds: f64) -> f64 {
     if seconds.is_finite() { seconds } else { 0.0 }
 }
 
-fn reason(code: Cause, confidence: f64) -> Reason {
-    Reason { code: code.code(), meaning: code.meaning(), confidence: percent(confidence) }
+fn reason(code: Cause, confidence: f64) -> Option<Reason> {
+    let reason = || Reason { code: code.code(), meaning: code.meaning(), confidence: percent(confidence) };
+    (code != Cause::None).then(reason)
 }
 
 /// The candidates but for the cause itself.
 fn others(episode: &Episode) -> Vec<Reason> {
     let others = episode.candidates.iter().filter(|candidate| candidate.code != episode.cause.code);
-    others.map(|candidate| reason(candidate.code, candidate.confidence)).collect()
+    others.filter_map(|candidate| reason(candidate.code, candidate.confidence)).collect()
 }
 
 /// A text from outside, visible and bounded.

@@ -57,13 +57,13 @@ fn evidence(text: &mut String, story: &Story) {
 }
 
 fn cause(text: &mut String, story: &Story) {
-    if !story.has_cause() {
+    if !story.asks_why() {
         return;
     }
     paragraph(text, "### Why");
-    paragraph(text, &reason(&story.cause));
+    paragraph(text, &story.cause.as_ref().map_or(Story::UNKNOWN_CAUSE.to_owned(), reason));
     if !story.others.is_empty() {
-        paragraph(text, "Also possible:");
+        paragraph(text, story.others_title());
         bullets(text, story.others.iter().map(reason));
     }
 }

@@ -89,13 +89,16 @@ impl Page {
     }
 
     fn cause(&mut self, story: &Story) {
-        if !story.has_cause() {
+        if !story.asks_why() {
             return;
         }
         self.heading("Why");
-        self.reason(&story.cause);
+        match &story.cause {
+            Some(cause) => self.reason(cause),
+            None => self.hanging("  ", Story::UNKNOWN_CAUSE),
+        }
         if !story.others.is_empty() {
-            self.line("  Also possible:");
+            self.hanging("  ", story.others_title());
             story.others.iter().for_each(|other| self.reason(other));
         }
     }

@@ -96,6 +96,9 @@ impl<'a> Panel<'a> {
     }
 
     fn grid(&self, canvas: &Canvas<'_>, top: i32, bottom: i32) -> Result<(), ReportError> {
+        if self.story.phases.is_empty() && self.sightings.is_empty() {
+            return Ok(()); // A scale for nothing would only mislead.
+        }
         for (x, label) in self.axis.ticks() {
             canvas.line((x, top), (x, bottom + 4), Colour::Grid)?;
             canvas.text(&label, (x, bottom + 14), Side::Middle, Face::SMALL, Colour::Muted)?;

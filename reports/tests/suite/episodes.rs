@@ -182,13 +182,15 @@ pub fn hostile() -> Episode {
     }
 }
 
-/// Next to nothing is known.
+/// Next to nothing is known, not even why it failed.
 pub fn bare() -> Episode {
     Episode {
         id: "00000000".to_owned(),
         domain: Domain { name: None, uuid: None, os: None, os_source: None },
-        outcome: Outcome::Pending,
+        outcome: Outcome::Crashed,
         verdict: Verdict::Failed,
+        cause: cause(Cause::None, 0.0),
+        candidates: candidates(&[(Cause::GuestCrashed, 0.4), (Cause::HostQemuCrash, 0.3)]),
         duration_seconds: None,
         phases: vec![],
         evidence: vec![],

@@ -1,6 +1,7 @@
 //! Golden files: review a change with `cargo insta review`.
 
 use softoff_analyzer::Episode;
+use softoff_analyzer::episode::{Outcome, Verdict};
 use softoff_reports::{Screen, explain, list, page, plot, to_json};
 
 use crate::episodes;
@@ -27,6 +28,21 @@ fn colour_marks_the_verdict_where_it_is_welcome() {
     let screen = Screen { width: Some(110), colour: true };
     let text = list(&[episodes::ignored()], screen) + &explain::text(&episodes::hard(), screen);
     insta::assert_snapshot!(text.replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn every_end_has_its_headline() {
+    use Outcome::{Crashed, Hard, Ignored, Migrated, Pending, Rebooted, Saved, Slept, Soft};
+    let mut headlines = Vec::new();
+    for outcome in [Soft, Hard, Slept, Rebooted, Crashed, Ignored, Pending, Saved, Migrated] {
+        for verdict in [Verdict::Clean, Verdict::Slow, Verdict::Failed] {
+            let episode = Episode { outcome, verdict, ..episodes::clean() };
+            let text = explain::text(&episode, Screen::PLAIN);
+            let headline = text.lines().next().unwrap_or_default();
+            headlines.push(format!("{outcome:?} {verdict:?}: {headline}"));
+        }
+    }
+    insta::assert_snapshot!(headlines.join("\n"));
 }
 
 #[test]
