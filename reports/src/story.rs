@@ -3,8 +3,8 @@
 
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, Qemu, Request, Risk, RiskLevel, Source,
-    Tier, Verdict,
+    Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel,
+    Source, Tier, Verdict,
 };
 
 use crate::units::{bytes, counted, duration, moment, percent};
@@ -59,7 +59,8 @@ pub(crate) struct Stretch {
     /// Its place among all phases, for a colour that stays the same.
     pub index: usize,
     pub name: &'static str,
-    pub meaning: &'static str,
+    /// What happens in it, or did not come to its end: `unfinished: …`.
+    pub meaning: String,
     pub start: f64,
     pub seconds: f64,
 }
@@ -110,7 +111,7 @@ impl Story {
             headline: headline(episode, &subject(&episode.domain)),
             summary: summary(episode),
             facts: facts(episode),
-            phases: episode.phases.iter().map(stretch).collect(),
+            phases: phases(episode),
             evidence: episode.evidence.iter().map(sighting).collect(),
             cause: reason(episode.cause.code, episode.cause.confidence),
             others: others(episode),
@@ -371,11 +372,25 @@ fn process(qemu: &Qemu) -> String {
     format!("{version}pid {}{started}{build}", qemu.pid)
 }
 
-fn stretch(phase: &Phase) -> Stretch {
+fn phases(episode: &Episode) -> Vec<Stretch> {
+    let unfinished = unfinished(episode);
+    episode.phases.iter().map(|phase| stretch(phase, unfinished)).collect()
+}
+
+/// The phase that the guest did not bring to its end, as it was cut off or lived on.
+fn unfinished(episode: &Episode) -> Option<PhaseName> {
+    use Outcome::{Crashed, Hard, Ignored, Pending, Slept};
+    let ended = !matches!(episode.outcome, Hard | Crashed | Ignored | Pending | Slept);
+    let of_guest = episode.phases.iter().map(|phase| phase.name).filter(|name| *name <= PhaseName::Guest);
+    of_guest.max().filter(|_| !ended)
+}
+
+fn stretch(phase: &Phase, unfinished: Option<PhaseName>) -> Stretch {
+    let prefix = if unfinished == Some(phase.name) { "unfinished: " } else { "" };
     Stretch {
         index: phase.name as usize,
         name: phase.name.as_str(),
-        meaning: phase.name.meaning(),
+        meaning: format!("{prefix}{}", phase.name.meaning()),
         start: finite(phase.start_seconds).max(0.0),
         seconds: finite(phase.seconds).max(0.0),
     }

@@ -36,7 +36,7 @@ fn phases(text: &mut String, story: &Story) {
         return paragraph(text, "No phase has both its ends on record.");
     }
     let rows = story.phases.iter().map(|phase| {
-        [phase.name.to_owned(), duration(phase.seconds), offset(phase.start), phase.meaning.to_owned()]
+        [phase.name.to_owned(), duration(phase.seconds), offset(phase.start), phase.meaning.clone()]
     });
     table(text, ["Phase", "Time", "From", "What happens in it"], rows);
 }

@@ -12,7 +12,7 @@ use crate::units::{duration, offset};
 /// Lines are wrapped at the terminal's width, but never wider than is pleasant to read.
 const WIDTH_AT_MOST: usize = 100;
 const WIDTH_AT_LEAST: usize = 40;
-const BAR_WIDTH: u16 = 28;
+const BAR_WIDTH: u16 = 20;
 
 /// The episode as text.
 pub fn text(episode: &Episode, screen: Screen) -> String {
@@ -63,7 +63,7 @@ impl Page {
             let line = format!("  {:<8}  {:>11}  {bar}", phase.name, duration(phase.seconds));
             let room = self.width.saturating_sub(line.width() + 2);
             let meaning =
-                if phase.meaning.len() <= room { self.screen.dim(phase.meaning) } else { String::new() };
+                if phase.meaning.len() <= room { self.screen.dim(&phase.meaning) } else { String::new() };
             self.line(format!("{line}  {meaning}").trim_end());
         }
     }
