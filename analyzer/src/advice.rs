@@ -32,7 +32,7 @@ fn in_time(text: &str, going_on: bool) -> String {
 fn unknown(path: Path) -> &'static [&'static str] {
     match path {
         Path::None => &[
-            "What ended this VM was not recorded. Run `softoff trace` as a service so that the next stop is seen from request to exit.",
+            "What ended this VM was not recorded. Run softoff trace as a service so that the next stop is seen from request to exit.",
             "Look into /var/log/libvirt/qemu/DOMAIN.log and the kernel log of the host for the time around it.",
         ],
         _ => &[
@@ -46,7 +46,7 @@ fn of_cause(code: Cause) -> &'static [&'static str] {
         Cause::None => &[],
         Cause::GuestNotListening => &[
             "While it runs: nothing in the guest listens to the power button, so asking again helps only once its system has started. Look at its console; if it is in firmware or a boot loader, wait for the system and ask again.",
-            "For good: let the guest enable ACPI (`<features><acpi/></features>`, no acpi=off, a driver for the power button such as Linux's button module), and ask only after the guest has finished booting.",
+            "For good: let the guest enable ACPI (<features><acpi/></features>, no acpi=off, a driver for the power button such as Linux's button module), and ask only after the guest has finished booting.",
         ],
         Cause::GuestIgnored => &[
             "While it runs: press once more (virsh shutdown DOMAIN --mode acpi): a guest whose display slept acts on the second press. If an agent is connected, virsh shutdown DOMAIN --mode agent asks in a way that policies cannot drop.",

@@ -33,7 +33,6 @@ pub fn evidence(attempt: &Attempt<'_>, marks: &Marks, cause: Cause) -> Vec<Evide
 
 fn source(fact: &Fact) -> Source {
     match &fact.what {
-        What::Hook(HookCall { reason_source: Some(ReasonSource::Log), .. }) => Source::QemuLog,
         What::Hook(_) => Source::Hook,
         What::Sign(Sign::PortIo { .. }) => Source::Kvm,
         What::Sign(_) => Source::Probe,
@@ -123,8 +122,10 @@ impl Teller<'_> {
 }
 
 fn hook(call: &HookCall) -> Option<String> {
-    let reason = call.reason.as_ref().map(|reason| format!(" (reason: {})", reason_word(reason)));
-    let reason = reason.unwrap_or_default();
+    let reason = call.reason.as_ref().map_or_else(String::new, |reason| {
+        let read_in = if call.reason_source == Some(ReasonSource::Log) { ", by its log" } else { "" };
+        format!(" (reason: {}{read_in})", reason_word(reason))
+    });
     Some(match &call.operation {
         Operation::Stopped => format!("libvirt says the domain stopped{reason}"),
         Operation::Release => format!("libvirt released the domain{reason}"),
