@@ -7,6 +7,8 @@ use anyhow::Context;
 use clap::Args;
 use softoff_hook::install::{self, HOOKS_DIR, Host, Request, UNIT_DIR, UnitRequest, Way};
 
+use crate::output;
+
 /// Name of the hook program, which stands beside this one.
 const HOOK: &str = "softoff-hook";
 
@@ -40,8 +42,10 @@ impl Install {
     /// Puts everything in place and says what to do next.
     pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
         let report = install::install(&self.request(journal)?, &Host::default())?;
-        print!("{report}");
-        println!("To see inside the shutdowns as well, run the recorder: softoff trace");
+        output::print(&format!(
+            "{report}To see inside the shutdowns as well, run the recorder: {}\n",
+            trace(journal)
+        ))?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -67,8 +71,18 @@ impl Install {
 impl Uninstall {
     /// Takes everything away that an install made, and says what is left.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        print!("{}", install::uninstall(&absolute(self.hooks_dir)?, &Host::default())?);
+        let report = install::uninstall(&absolute(self.hooks_dir)?, &Host::default())?;
+        output::print(&report.to_string())?;
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// The command that records to the journal of the hook.
+fn trace(journal: &Path) -> String {
+    if journal == Path::new(softoff_journal::DEFAULT_DIR) {
+        "softoff trace".to_owned()
+    } else {
+        format!("softoff --journal {} trace", journal.display())
     }
 }
 

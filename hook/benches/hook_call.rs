@@ -32,6 +32,7 @@ fn main() -> anyhow::Result<()> {
         println!("{round:>8} {empty:>12.0} {hook:>12.0} {:>8.2}", hook / empty);
         ratios.push(hook / empty);
     }
+    ensure!(journal.is_dir(), "the hook recorded nothing: what was measured is no hook call");
     ratios.sort_by(f64::total_cmp);
     println!(
         "hook / empty static program: {:.2} (median of {ROUNDS} rounds; the aim is 2 at most)",

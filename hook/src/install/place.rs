@@ -64,7 +64,7 @@ pub(super) fn is_the_hook(path: &Path) -> bool {
     is_file && fs::read(path).is_ok_and(|bytes| is_hook_program(&bytes))
 }
 
-/// As [`is_the_hook`], following links.
+/// Whether these are the bytes of softoff's hook.
 pub(super) fn is_hook_program(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x7fELF") && bytes.windows(MARK.len()).any(|window| window == MARK)
 }
