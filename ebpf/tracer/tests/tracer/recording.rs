@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::qemu;
 
 /// How long is waited for a record.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Why nothing can be recorded here, if so.
 pub fn is_possible() -> Result<(), String> {
