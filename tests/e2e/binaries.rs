@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Tier};
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::{SOFT, recorded_episodes};
-use softoff_lab::{DomainSpec, Lab, Machine, Recorder};
+use softoff_lab::scenario::SOFT;
+use softoff_lab::{DomainSpec, Lab, Machine, Recorder, expect};
 use softoff_tracer::sentinel::SENTINELS;
 
 use crate::stage;
@@ -70,7 +70,7 @@ fn a_qemu_without_symbols_is_named_and_its_end_still_told() {
         said.contains("it exports none of QEMU's functions"),
         "the recorder says what is missing: {said}"
     );
-    let episode = &recorded_episodes(&lab, &guest, 1).unwrap()[0];
+    let episode = &lab.episodes_of(&guest).unwrap()[0];
     assert_eq!(episode.outcome, Outcome::Soft);
     assert_eq!(episode.cause.code, Cause::None);
     assert!(episode.completeness.tier < Tier::Probe, "{:?}", episode.completeness);
@@ -93,5 +93,5 @@ fn a_qemu_whose_file_was_replaced_by_an_upgrade_is_watched_all_the_same() {
     guest.shutdown().unwrap();
     guest.wait_until_off().unwrap();
     recorder.stop().unwrap();
-    SOFT.check(&recorded_episodes(&lab, &guest, 1).unwrap()[0]).unwrap();
+    expect::recorded(&lab, &guest, &[SOFT]).unwrap();
 }

@@ -1,8 +1,8 @@
 //! Domain names are the operator's to choose, and nothing about them can be relied on.
 
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::{SOFT, recorded_episodes};
-use softoff_lab::{DomainSpec, Machine};
+use softoff_lab::scenario::SOFT;
+use softoff_lab::{DomainSpec, Machine, expect};
 
 use crate::stage::{self, Stage};
 
@@ -19,9 +19,8 @@ fn is_told_by_its_name(name: &str) {
     guest.wait_until_ready().unwrap();
     guest.shutdown().unwrap();
     guest.wait_until_off().unwrap();
-    let episodes = recorded_episodes(lab, &guest, 1).unwrap();
+    let episodes = expect::recorded(lab, &guest, &[SOFT]).unwrap();
     assert_eq!(episodes[0].domain.name.as_deref(), Some(name));
-    SOFT.check(&episodes[0]).unwrap();
 }
 
 #[test]

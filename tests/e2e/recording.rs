@@ -3,8 +3,8 @@
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Tier};
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::{SOFT, recorded_episodes};
-use softoff_lab::{DomainSpec, Guest, Lab, Machine, Recorder};
+use softoff_lab::scenario::SOFT;
+use softoff_lab::{DomainSpec, Guest, Lab, Machine, Recorder, expect};
 
 use crate::stage;
 
@@ -30,7 +30,7 @@ fn a_guest_that_ran_before_the_recorder_is_watched_from_outside_the_namespace_to
     guest.shutdown().unwrap();
     guest.wait_until_off().unwrap();
     recorder.stop().unwrap();
-    SOFT.check(&recorded_episodes(&lab, &guest, 1).unwrap()[0]).unwrap();
+    expect::recorded(&lab, &guest, &[SOFT]).unwrap();
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn without_a_recorder_the_hook_still_tells_that_a_guest_was_destroyed() {
     let guest = ready_guest(&lab, "hook only", Role::Clean);
     guest.destroy().unwrap();
     guest.wait_until_off().unwrap();
-    let episodes = recorded_episodes(&lab, &guest, 1).unwrap();
+    let episodes = lab.episodes_of(&guest).unwrap();
     assert_eq!(episodes[0].outcome, Outcome::Hard);
     assert!(episodes[0].completeness.tier <= Tier::Log, "{:?}", episodes[0].completeness);
     // Whether the guest was asked before, the hook cannot tell: a candidate, not the cause.
@@ -68,9 +68,9 @@ fn a_guest_that_ends_while_the_recorder_attaches_does_no_harm() {
     later.shutdown().unwrap();
     later.wait_until_off().unwrap();
     recorder.stop().unwrap();
-    SOFT.check(&recorded_episodes(&lab, &later, 1).unwrap()[0]).unwrap();
+    expect::recorded(&lab, &later, &[SOFT]).unwrap();
     for guest in &guests {
-        let episodes = recorded_episodes(&lab, guest, 1).unwrap();
+        let episodes = lab.episodes_of(guest).unwrap();
         assert_eq!(episodes[0].outcome, Outcome::Hard, "{:?}", guest.spec().name);
     }
 }

@@ -48,12 +48,12 @@ fn say(what: &str) {
     eprintln!("demo: {what}");
 }
 
-/// Makes an empty directory for the results.
+/// Makes room for the results; those of an earlier demo are overwritten.
 fn prepare(output: &Path) -> anyhow::Result<()> {
-    if output.exists() {
-        fs::remove_dir_all(output).with_context(|| format!("cannot clear {}", output.display()))?;
-    }
     let journal = output.join("journal");
+    if journal.exists() {
+        fs::remove_dir_all(&journal).with_context(|| format!("cannot remove {}", journal.display()))?;
+    }
     fs::create_dir_all(&journal).with_context(|| format!("cannot create {}", journal.display()))
 }
 

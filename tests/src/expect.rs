@@ -1,12 +1,21 @@
 //! What an episode must say, and how a failed expectation is told.
 
+use std::time::Duration;
+
 use anyhow::{Context, ensure};
 use softoff_analyzer::Episode;
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Path, Phase, PhaseName};
 
+use crate::guest::Guest;
+use crate::lab::Lab;
+use crate::wait;
+
 /// How much the phases and the duration may differ, in seconds.
 const TOLERANCE_SECONDS: f64 = 0.001;
+
+/// Time for the recorder to write what it has seen, on a busy machine.
+const JOURNAL_LIMIT: Duration = Duration::from_secs(30);
 
 /// What is expected of one episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +49,30 @@ impl Expected {
         }
         Ok(())
     }
+}
+
+/// The guest's episodes, once the recorder has written enough for all that is expected.
+pub fn recorded(lab: &Lab, guest: &Guest, expected: &[Expected]) -> anyhow::Result<Vec<Episode>> {
+    let mut last = Err(anyhow::anyhow!("nobody has looked"));
+    let what = format!("the expected episodes of {:?}", guest.spec().name);
+    let met = wait::until(&what, JOURNAL_LIMIT, || {
+        last = lab.episodes_of(guest).and_then(|episodes| check_all(expected, &episodes).map(|()| episodes));
+        Ok(last.is_ok())
+    });
+    // What did not fit at last tells more than that it took too long.
+    last.and_then(|episodes| met.map(|()| episodes))
+}
+
+fn check_all(expected: &[Expected], episodes: &[Episode]) -> anyhow::Result<()> {
+    let told = || serde_json::to_string_pretty(episodes).unwrap_or_default();
+    ensure!(
+        episodes.len() == expected.len(),
+        "{} episodes, not {}: {}",
+        episodes.len(),
+        expected.len(),
+        told()
+    );
+    expected.iter().zip(episodes).try_for_each(|(expected, episode)| expected.check(episode))
 }
 
 /// Whether the six phases of a shutdown are there, in their order.

@@ -91,6 +91,13 @@ impl Lab {
         serde_json::from_slice(&output_of(list)?).context("softoff list printed no episodes")
     }
 
+    /// The episodes of one guest.
+    pub fn episodes_of(&self, guest: &Guest) -> anyhow::Result<Vec<Episode>> {
+        let mut episodes = self.episodes()?;
+        episodes.retain(|episode| episode.domain.uuid == Some(guest.spec().uuid));
+        Ok(episodes)
+    }
+
     /// Defines a domain and starts it. The guest then boots for some seconds.
     pub fn boot(&self, spec: &DomainSpec) -> anyhow::Result<Guest> {
         let console = self.layout.consoles().join(spec.uuid.to_string());

@@ -10,7 +10,7 @@ use clap::Parser;
 enum Verb {
     /// Shuts three guests down under a private libvirt and has softoff explain them.
     Demo {
-        /// Where to leave the results; what is there is replaced.
+        /// Where to leave the results; those of an earlier demo are overwritten.
         output: PathBuf,
     },
     /// Holds the namespaces of a lab until its standard input ends (started by the lab itself).

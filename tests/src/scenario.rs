@@ -5,19 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::process::Signal;
-use softoff_analyzer::Episode;
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Path};
 use softoff_guest::{Plan, Role};
 
-use crate::expect::Expected;
+use crate::expect::{self, Expected};
 use crate::guest::Guest;
 use crate::lab::Lab;
 use crate::spec::{DomainSpec, Machine};
-use crate::wait;
-
-/// Time for the recorder to have written what it has seen.
-const JOURNAL_LIMIT: Duration = Duration::from_secs(20);
 
 /// How long an operator waits before he cuts the power.
 const FAIR_WAIT: Duration = Duration::from_secs(3);
@@ -176,15 +171,7 @@ impl Scenario {
         for act in self.acts {
             act.carry_out(&guest)?;
         }
-        let episodes = recorded_episodes(lab, &guest, self.expected.len())?;
-        anyhow::ensure!(
-            episodes.len() == self.expected.len(),
-            "{} episodes instead of {}: {}",
-            episodes.len(),
-            self.expected.len(),
-            serde_json::to_string_pretty(&episodes)?
-        );
-        self.expected.iter().zip(&episodes).try_for_each(|(expected, episode)| expected.check(episode))
+        expect::recorded(lab, &guest, self.expected).map(drop)
     }
 }
 
@@ -204,19 +191,4 @@ impl Act {
             Self::AwaitOff => guest.wait_until_off(),
         }
     }
-}
-
-/// The guest's episodes, once there are as many as expected and none is still open.
-pub fn recorded_episodes(lab: &Lab, guest: &Guest, count: usize) -> anyhow::Result<Vec<Episode>> {
-    let mut episodes = Vec::new();
-    let what = format!("{count} complete episode(s) of {:?}", guest.spec().name);
-    let complete = wait::until(&what, JOURNAL_LIMIT, || {
-        episodes = lab.episodes()?;
-        episodes.retain(|episode| episode.domain.uuid == Some(guest.spec().uuid));
-        let open = episodes.iter().any(|episode| episode.outcome == Outcome::Pending);
-        Ok(episodes.len() >= count && !open)
-    });
-    complete
-        .with_context(|| format!("found {}", serde_json::to_string_pretty(&episodes).unwrap_or_default()))?;
-    Ok(episodes)
 }
