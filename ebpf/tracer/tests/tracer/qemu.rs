@@ -111,14 +111,6 @@ fn execute(qmp: &mut BufReader<UnixStream>, command: &str) {
     }
 }
 
-/// libvirt's way of asking QEMU what it can do; gives the number of the process, which has ended.
-pub fn ask_for_abilities() -> u32 {
-    run(
-        &["-S", "-machine", "none,accel=tcg", "-display", "none", "-qmp", "stdio"],
-        "{\"execute\": \"qmp_capabilities\"}\n{\"execute\": \"quit\"}\n",
-    )
-}
-
 /// A QEMU that ends over a device it does not know.
 pub fn fail_at_once() -> u32 {
     run(&["-machine", "pc", "-name", "failing", "-display", "none", "-device", "no-such-device"], "")
