@@ -17,12 +17,12 @@ pub struct Process {
     start_ns: Word,
     /// Events dropped by the rate limit.
     dropped: Word,
+    /// The attached file whose hits count: see [`crate::Cookie::binary`]. 0: whichever is hit first.
+    binary: Word,
     /// The second of `CLOCK_BOOTTIME` that `sent` counts in.
     second: Word,
     /// Events sent in that second, by [`Kind`].
     sent: [Word; Kind::COUNT],
-    /// The attached file whose hits count: see [`crate::Cookie::binary`].
-    binary: Word,
     /// Last state seen by `acpi_update_sci`.
     sci: Word,
     /// What the guest last did to the power button's status bit, as KVM saw it.
@@ -43,8 +43,10 @@ pub struct ProcessImage {
     pub start_ns: u64,
     /// Events dropped by the rate limit since the process was entered.
     pub dropped: u64,
+    /// The attached file whose hits count: see [`crate::Cookie::binary`]. 0: whichever is hit first.
+    pub binary: u64,
     /// The probes' own.
-    rest: [u64; Kind::COUNT + 7],
+    rest: [u64; Kind::COUNT + 6],
 }
 
 const _: () = assert!(size_of::<Process>() == size_of::<ProcessImage>());
@@ -52,7 +54,7 @@ const _: () = assert!(size_of::<Process>() == size_of::<ProcessImage>());
 impl ProcessImage {
     /// A process of which nothing was seen yet.
     pub const fn new(start_ns: u64) -> Self {
-        Self { start_ns, dropped: 0, rest: [0; Kind::COUNT + 7] }
+        Self { start_ns, dropped: 0, binary: 0, rest: [0; Kind::COUNT + 6] }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Executables that are attached to: once each, for all processes that run them now or later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 
 use softoff_journal::record::MissingSentinel;
@@ -9,9 +9,16 @@ use crate::binary::{FileId, Image};
 use crate::programs::Programs;
 use crate::sentinel::{Need, SENTINELS, Sentinel};
 
-/// All executables seen so far.
+/// How many executables that nobody runs stay attached. The next VM will most likely run one of
+/// them; but where each VM brings a file of its own (containers), they must not pile up.
+const IDLE_KEPT: usize = 8;
+
+/// All executables that are attached to.
 #[derive(Debug, Default)]
-pub struct Attachments(HashMap<FileId, Attachment>);
+pub struct Attachments {
+    files: HashMap<FileId, Attachment>,
+    last_number: u16,
+}
 
 /// What one executable lets be seen.
 #[derive(Debug, Clone, Default)]
@@ -22,21 +29,47 @@ pub struct Attachment {
     pub tells_the_story: bool,
     /// What is not attached, and what that costs.
     pub missing: Vec<MissingSentinel>,
+    /// What its attach points are known by: see [`softoff_abi::Cookie::binary`].
+    pub number: u16,
 }
 
 impl Attachments {
     /// Attaches to an executable unless that is done; true where it was done now.
-    pub fn attach(&mut self, programs: &mut Programs, file: &File) -> (Attachment, bool) {
-        let Ok(id) = FileId::of(file) else { return (unreadable("its file cannot be examined"), true) };
-        if let Some(known) = self.0.get(&id) {
+    pub fn attach(&mut self, programs: &mut Programs, id: FileId, file: &File) -> (Attachment, bool) {
+        if let Some(known) = self.files.get(&id) {
             return (known.clone(), false);
         }
-        let attachment = match u16::try_from(self.0.len() + 1) {
-            Ok(number) => attach(programs, file, number),
-            Err(_) => unreadable("more than 65535 executables were attached to; restart the tracer"),
-        };
-        self.0.insert(id, attachment.clone());
+        self.last_number = self.free_number();
+        let attachment = Attachment { number: self.last_number, ..attach(programs, file, self.last_number) };
+        self.files.insert(id, attachment.clone());
         (attachment, true)
+    }
+
+    /// Numbers are used again after 65535 others.
+    fn free_number(&self) -> u16 {
+        let used: HashSet<u16> = self.files.values().map(|attachment| attachment.number).collect();
+        let mut number = self.last_number;
+        loop {
+            number = number.wrapping_add(1);
+            if number != 0 && !used.contains(&number) {
+                return number;
+            }
+        }
+    }
+
+    /// Detaches from executables that are in nobody's use, but for the few most recent ones.
+    pub fn let_go(&mut self, programs: &mut Programs, in_use: &HashSet<FileId>) {
+        for (number, id) in self.surplus(in_use) {
+            self.files.remove(&id);
+            programs.detach(number);
+        }
+    }
+
+    fn surplus(&self, in_use: &HashSet<FileId>) -> Vec<(u16, FileId)> {
+        let idle = self.files.iter().filter(|(id, _)| !in_use.contains(id));
+        let mut idle: Vec<_> = idle.map(|(id, attachment)| (attachment.number, *id)).collect();
+        idle.sort_unstable_by_key(|(number, _)| self.last_number.wrapping_sub(*number));
+        idle.split_off(idle.len().min(IDLE_KEPT))
     }
 }
 
@@ -60,6 +93,7 @@ fn attach(programs: &mut Programs, file: &File, number: u16) -> Attachment {
         build_id: image.build_id,
         tells_the_story: lacking.iter().all(|sentinel| sentinel.need == Need::Optional),
         missing,
+        number,
     }
 }
 
@@ -92,5 +126,49 @@ fn unreadable(why: &str) -> Attachment {
              and the exit tell"
         ),
     };
-    Attachment { build_id: None, tells_the_story: false, missing: vec![missing] }
+    Attachment { missing: vec![missing], ..Attachment::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many executables, attached to one after the other, the last with this number.
+    fn attachments(count: u16, last_number: u16) -> (Attachments, Vec<FileId>) {
+        let mut attachments = Attachments { last_number, ..Attachments::default() };
+        let mut ids = Vec::new();
+        for age in (0..count).rev() {
+            let file = tempfile::tempfile().expect("a file");
+            file.set_len(u64::from(age)).expect("its size tells it apart");
+            let id = FileId::of(&file).expect("an identity");
+            let number = last_number.wrapping_sub(age);
+            attachments.files.insert(id, Attachment { number, ..Attachment::default() });
+            ids.push(id);
+        }
+        (attachments, ids)
+    }
+
+    #[test]
+    fn the_oldest_executables_that_nobody_runs_are_let_go() {
+        for last_number in [12, 4] {
+            let (attachments, ids) = attachments(12, last_number);
+            let in_use = HashSet::from([ids[0]]);
+            let surplus: Vec<FileId> = attachments.surplus(&in_use).into_iter().map(|(_, id)| id).collect();
+            assert_eq!(HashSet::from_iter(surplus), HashSet::from([ids[1], ids[2], ids[3]]));
+        }
+    }
+
+    #[test]
+    fn a_few_are_kept() {
+        let (attachments, _) = attachments(8, 8);
+        assert!(attachments.surplus(&HashSet::new()).is_empty());
+    }
+
+    #[test]
+    fn a_number_in_use_is_not_given_again_and_zero_never_is() {
+        let (mut attachments, _) = attachments(3, u16::MAX);
+        assert_eq!(attachments.free_number(), 1);
+        attachments.last_number = u16::MAX - 3;
+        assert_eq!(attachments.free_number(), 1, "three are in use, then comes zero");
+    }
 }

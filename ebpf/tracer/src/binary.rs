@@ -12,18 +12,26 @@ use object::{Architecture, Object, ObjectSection, ObjectSegment, ObjectSymbol, S
 use crate::pm1::{self, Pm1Offsets};
 use crate::sentinel::{SENTINELS, Sentinel};
 
-/// A file, whatever it is called and in whichever mount namespace: uprobes hang on the inode.
+/// A file, whatever it is called and in whichever mount namespace: uprobes hang on the inode. Its
+/// number may belong to another file later, so the time of its last change and its size go with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     device: u64,
     inode: u64,
+    changed: (i64, i64),
+    size: u64,
 }
 
 impl FileId {
     /// Of an open file.
     pub fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            size: metadata.size(),
+        })
     }
 }
 

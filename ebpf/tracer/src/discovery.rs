@@ -5,6 +5,7 @@ use std::io;
 
 use softoff_journal::record::{Coverage, MissingSentinel, ProcessId, QemuProcess};
 
+use crate::binary::FileId;
 use crate::cmdline::CommandLine;
 use crate::libvirt::Libvirt;
 use crate::proc;
@@ -27,6 +28,8 @@ pub struct Candidate {
     pub id: ProcessId,
     /// Its executable, open.
     pub file: File,
+    /// Which file that is.
+    pub file_id: FileId,
     /// The executable's name, as `/proc/PID/exe` reads.
     pub executable: String,
     command_line: CommandLine,
@@ -41,7 +44,10 @@ pub fn look_at(pid: u32, of_libvirt: bool) -> Finding {
     match proc::executable(pid) {
         Ok((file, executable)) => {
             if command_line.runs_guest(of_libvirt || names_qemu(&executable)) {
-                Finding::Guest(Candidate { id, file, executable, command_line })
+                match FileId::of(&file) {
+                    Ok(file_id) => Finding::Guest(Candidate { id, file, file_id, executable, command_line }),
+                    Err(error) => Finding::Unreadable(error),
+                }
             } else {
                 Finding::Other
             }

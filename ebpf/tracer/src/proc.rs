@@ -17,12 +17,21 @@ pub fn pids() -> Vec<u32> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
-/// The process that has this number now.
+/// The process that has this number now; an error where it has ended, even if nobody has waited
+/// for it yet.
 pub fn process(pid: u32) -> io::Result<ProcessId> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    if has_ended(&stat) {
+        return Err(io::Error::from(io::ErrorKind::NotFound));
+    }
     start_ticks(&stat)
         .map(|start_ticks| ProcessId { pid, start_ticks })
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no start time in stat"))
+}
+
+/// Field 3: a zombie, or dead.
+fn has_ended(stat: &str) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with(['Z', 'X']))
 }
 
 /// Field 22. The second field is the command name, which may contain anything, so the count
@@ -56,6 +65,13 @@ mod tests {
         assert_eq!(start_ticks(stat), Some(4242));
         assert_eq!(start_ticks("7 (cut"), None);
         assert_eq!(start_ticks(""), None);
+    }
+
+    #[test]
+    fn a_process_that_was_not_waited_for_has_ended() {
+        assert!(has_ended("7 (qemu) Z 1 7 7"));
+        assert!(!has_ended("7 (Z) S 1 7 7"));
+        assert!(!has_ended(""));
     }
 
     #[test]

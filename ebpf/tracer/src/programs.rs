@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use aya::maps::{Array, HashMap, MapData, RingBuf};
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLinkId, UProbeScope};
+use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeLink, UProbeLinkId, UProbeScope};
 use aya::programs::{ProgramError, TracePoint, UProbe};
 use aya::{Ebpf, EbpfLoader};
 use softoff_abi::{Cookie, ProcessImage};
@@ -79,10 +79,17 @@ pub struct Entry(pub ProcessImage);
 // SAFETY: `ProcessImage` is `repr(C)` of 64-bit integers only: no padding, every pattern valid.
 unsafe impl aya::Pod for Entry {}
 
+/// One attach point.
+struct Link {
+    binary: u16,
+    program: &'static str,
+    id: UProbeLinkId,
+}
+
 /// The programs in the kernel, and what they share with the tracer.
 pub struct Programs {
     ebpf: Ebpf,
-    links: Vec<(&'static str, UProbeLinkId)>,
+    links: Vec<Link>,
     /// `kvm:kvm_pio` is attached.
     pub kvm: bool,
     /// Sentinels of the kernel that are not attached.
@@ -138,6 +145,16 @@ impl Programs {
         failed
     }
 
+    /// Detaches from an executable, in the background: the kernel takes some 110 ms for each attach
+    /// point.
+    pub fn detach(&mut self, binary: u16) {
+        let (gone, kept) = self.links.drain(..).partition(|link| link.binary == binary);
+        self.links = kept;
+        let take = |Link { program, id, .. }| uprobe(&mut self.ebpf, program).ok()?.take_link(id).ok();
+        let links: Vec<UProbeLink> = Vec::into_iter(gone).filter_map(take).collect();
+        std::thread::spawn(move || drop(links));
+    }
+
     fn attach_site(
         &mut self,
         path: &str,
@@ -162,8 +179,8 @@ impl Programs {
                 location: UProbeAttachLocation::AbsoluteOffset(site.offset),
                 cookie: Some(cookie.pack()),
             };
-            let link = uprobe(&mut self.ebpf, program)?.attach(point, path, UProbeScope::AllProcesses)?;
-            self.links.push((program, link));
+            let id = uprobe(&mut self.ebpf, program)?.attach(point, path, UProbeScope::AllProcesses)?;
+            self.links.push(Link { binary, program, id });
         }
         Ok(())
     }

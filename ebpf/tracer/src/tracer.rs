@@ -28,6 +28,7 @@ use softoff_journal::record::{Coverage, Loss, LossStage, ProbeHit, ProcessId, Tr
 use softoff_journal::{Event, Record, Stamp, Writer};
 
 use crate::attachment::Attachments;
+use crate::binary::FileId;
 use crate::discovery::{self, Candidate, Finding};
 use crate::libvirt::Libvirt;
 use crate::programs::{Entry, Programs};
@@ -38,8 +39,8 @@ use crate::{Notice, TracerError, decode, kernel, proc};
 /// How often counters are read and libvirt's directory is looked at.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Insert into a BPF map only what is not there.
-const BPF_NOEXIST: u64 = 1;
+/// Insert into a BPF map, or change what is there.
+const BPF_ANY: u64 = 0;
 
 /// A running tracer.
 pub struct Tracer<'a> {
@@ -76,6 +77,8 @@ pub struct Losses {
 struct Process {
     id: ProcessId,
     role: Role,
+    /// What it executes, where that is attached to.
+    file: Option<FileId>,
     /// Events of it that the rate limit dropped, as far as they are recorded.
     dropped: u64,
 }
@@ -199,7 +202,14 @@ impl<'a> Tracer<'a> {
             }
         }
         self.record_losses();
+        self.let_go();
         self.sink.retry(self.notify);
+    }
+
+    /// Detaches from executables that are long out of use.
+    fn let_go(&mut self) {
+        let in_use = self.processes.values().filter_map(|process| process.file).collect();
+        self.attachments.let_go(&mut self.programs, &in_use);
     }
 
     fn finish(&mut self) -> Summary {
@@ -249,7 +259,7 @@ impl<'a> Tracer<'a> {
         let id = ProcessId { pid: hit.pid, start_ticks: hit.start_ns / proc::NANOS_PER_TICK };
         let unnamed = kind == Kind::Exec && !discovery::name_of_emulator(hit.comm());
         let role = if found || unnamed { Role::Other } else { Role::Gone { events: 0 } };
-        self.processes.insert(hit.pid, Process { id, role, dropped: 0 });
+        self.processes.insert(hit.pid, Process { id, role, file: None, dropped: 0 });
     }
 
     /// Looks at a process and watches it if it runs a guest; false where it is not there any more.
@@ -269,15 +279,15 @@ impl<'a> Tracer<'a> {
     }
 
     fn watch(&mut self, candidate: Candidate, at: u64) -> bool {
-        let id = candidate.id;
-        let (attachment, first) = self.attachments.attach(&mut self.programs, &candidate.file);
+        let (id, file_id) = (candidate.id, candidate.file_id);
+        let (attachment, first) = self.attachments.attach(&mut self.programs, file_id, &candidate.file);
         if first {
             for missing in attachment.missing.clone() {
                 let executable = candidate.executable.clone();
                 (self.notify)(Notice::NotInBinary { executable, missing });
             }
         }
-        if !self.enter(id) {
+        if !self.enter(id, attachment.number) {
             return false;
         }
         let coverage = match attachment {
@@ -286,22 +296,29 @@ impl<'a> Tracer<'a> {
             _ => Coverage::Process,
         };
         let qemu = candidate.describe(&self.libvirt, attachment.build_id, coverage, attachment.missing);
-        self.processes.insert(id.pid, Process { id, role: Role::Guest(coverage), dropped: 0 });
+        let process = Process { id, role: Role::Guest(coverage), file: Some(file_id), dropped: 0 };
+        self.processes.insert(id.pid, process);
         self.record_at(at, Event::Qemu(qemu.clone()));
         (self.notify)(Notice::Found(Box::new(qemu)));
         true
     }
 
-    /// Tells the probes of a process; false where it ended unseen.
-    fn enter(&mut self, id: ProcessId) -> bool {
-        let image = Entry(ProcessImage::new(id.start_ticks * proc::NANOS_PER_TICK));
-        let entered = self.programs.processes.insert(id.pid, image, BPF_NOEXIST).is_ok();
-        // Where its exec or a hit entered it before, its exit will be seen, or has been.
-        if entered && proc::process(id.pid).ok() != Some(id) {
-            let _ = self.programs.processes.remove(&id.pid);
-            return false;
+    /// Tells the probes which process this is and through which file it is watched; false where it
+    /// ended unseen.
+    fn enter(&mut self, id: ProcessId, binary: u16) -> bool {
+        // Its exec or a first hit may have entered it already. Then its end is, or was, seen.
+        let known = self.programs.processes.get(&id.pid, 0).map(|Entry(image)| image).ok();
+        let start_ns = id.start_ticks * proc::NANOS_PER_TICK;
+        let mut image = known.unwrap_or(ProcessImage::new(start_ns));
+        image.start_ns = start_ns;
+        image.binary = binary.into();
+        // Where the map is full, its hits are seen but not its end.
+        let _ = self.programs.processes.insert(id.pid, Entry(image), BPF_ANY);
+        if proc::process(id.pid).ok() == Some(id) {
+            return true;
         }
-        true
+        let _ = self.programs.processes.remove(&id.pid);
+        known.is_some()
     }
 
     /// Forgets an ended process, with `dropped` events of it in all.

@@ -8,7 +8,6 @@ mod boot_sector;
 mod qemu;
 mod recording;
 
-use std::fs;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -208,9 +207,7 @@ fn under_kvm_a_qemu_without_symbols_still_shows_the_guests_answer() {
 #[test]
 fn a_copy_of_the_executable_deleted_while_it_runs_is_watched_too() {
     needs!(recording::is_possible());
-    let copy = tempfile::Builder::new().prefix("qemu-system-copy").tempfile().expect("a file");
-    fs::copy(qemu::PROGRAM, copy.path()).expect("copied");
-    let program = qemu::executable(copy);
+    let program = qemu::copy();
     let mut qemu = Qemu::start(&Setup { program: &program, ..Setup::default() });
     drop(program);
     let recording = Recording::start();
@@ -222,14 +219,38 @@ fn a_copy_of_the_executable_deleted_while_it_runs_is_watched_too() {
 }
 
 #[test]
+fn an_executable_that_was_let_go_is_attached_to_again_and_others_stay() {
+    needs!(recording::is_possible());
+    let recording = Recording::start();
+    let programs: Vec<_> = (0..10).map(|_| qemu::copy()).collect();
+    let start = |program| Qemu::start(&Setup { program, ..Setup::default() });
+    let lasting = start(&programs[0]);
+    recording.qemu(lasting.pid());
+    for program in &programs[1..] {
+        let qemu = start(program);
+        recording.qemu(qemu.pid());
+    }
+    // The counts are looked at once a second.
+    std::thread::sleep(Duration::from_secs(2));
+    for mut qemu in [lasting, start(&programs[1])] {
+        recording.qemu(qemu.pid());
+        qemu.qmp("system_powerdown");
+        recording.until(qemu.pid(), &Sign::PowerButton { enabled: Some(false) });
+        let signs = recording.signs(qemu.pid());
+        assert_eq!(signs.iter().filter(|sign| **sign == Sign::Powerdown).count(), 1);
+    }
+}
+
+#[test]
 fn asking_qemu_about_itself_is_no_virtual_machine() {
     needs!(recording::is_possible());
     let recording = Recording::start();
-    // libvirt learns in this way what a QEMU can do. This one lives until the recorder has seen it.
-    let asked = Qemu::start(&Setup { machine: "none", ..Setup::default() });
+    // libvirt learns in this way what a QEMU can do.
+    let mut asked = Qemu::start(&Setup { machine: "none", ..Setup::default() });
     let guest = Qemu::start(&Setup::default());
     recording.qemu(guest.pid());
-    asked.signal(Signal::KILL);
+    asked.qmp("quit");
+    asked.wait();
     guest.signal(Signal::KILL);
     recording.until(guest.pid(), &Sign::Exit { status: None, signal: Some(9) });
     assert!(recording.qemu_if_known(asked.pid()).is_none());

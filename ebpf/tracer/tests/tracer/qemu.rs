@@ -74,6 +74,11 @@ impl Qemu {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("a signal to QEMU");
     }
+
+    /// Waits for its end.
+    pub fn wait(&mut self) {
+        self.child.wait().expect("QEMU ends");
+    }
 }
 
 impl Drop for Qemu {
@@ -99,7 +104,9 @@ fn connect(socket: &PathBuf) -> BufReader<UnixStream> {
 }
 
 fn execute(qmp: &mut BufReader<UnixStream>, command: &str) {
-    writeln!(qmp.get_mut(), "{}", json!({ "execute": command })).expect("QMP takes a command");
+    // In one write: after the closing brace of `quit` there may be nobody to write to.
+    let line = format!("{}\n", json!({ "execute": command }));
+    qmp.get_mut().write_all(line.as_bytes()).expect("QMP takes a command");
     loop {
         let mut line = String::new();
         qmp.read_line(&mut line).expect("QMP answers");
@@ -111,17 +118,11 @@ fn execute(qmp: &mut BufReader<UnixStream>, command: &str) {
     }
 }
 
-/// A QEMU that ends over a device it does not know.
+/// A QEMU that ends over a device it does not know; gives the number of the process.
 pub fn fail_at_once() -> u32 {
-    run(&["-machine", "pc", "-name", "failing", "-display", "none", "-device", "no-such-device"], "")
-}
-
-fn run(arguments: &[&str], input: &str) -> u32 {
     let mut command = Command::new(PROGRAM);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("QEMU starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    stdin.write_all(input.as_bytes()).expect("QEMU reads");
+    command.args(["-machine", "pc", "-name", "failing", "-display", "none", "-device", "no-such-device"]);
+    let mut child = command.stderr(Stdio::null()).spawn().expect("QEMU starts");
     child.wait().expect("QEMU ends");
     child.id()
 }
@@ -140,8 +141,15 @@ pub fn without_symbols() -> TempPath {
     executable(file)
 }
 
+/// A copy of QEMU: another file to the kernel.
+pub fn copy() -> TempPath {
+    let file = tempfile::Builder::new().prefix("qemu-system-copy").tempfile().expect("a file");
+    fs::copy(PROGRAM, file.path()).expect("copied");
+    executable(file)
+}
+
 /// Closes a file, which the kernel wants before it executes it, and makes it a program.
-pub fn executable(file: NamedTempFile) -> TempPath {
+fn executable(file: NamedTempFile) -> TempPath {
     let path = file.into_temp_path();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
     path
