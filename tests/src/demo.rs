@@ -70,7 +70,7 @@ fn perform(journal: &Path) -> anyhow::Result<Vec<Uuid>> {
     shut_down(&guests)?;
     say("stopping the recorder");
     recorder.stop()?;
-    copy_files(&lab.layout().journal(), journal)?;
+    lab.copy_journal(journal)?;
     Ok(guests.iter().map(|guest| guest.spec().uuid).collect())
 }
 
@@ -103,16 +103,6 @@ fn shut_down(guests: &[Guest]) -> anyhow::Result<()> {
             guest.destroy()?;
             guest.wait_until_off()?;
         }
-    }
-    Ok(())
-}
-
-fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
-    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
-        let path = entry.with_context(|| format!("cannot list {}", from.display()))?.path();
-        let copy = to.join(path.file_name().unwrap_or_default());
-        fs::copy(&path, &copy)
-            .with_context(|| format!("cannot copy {} to {}", path.display(), copy.display()))?;
     }
     Ok(())
 }

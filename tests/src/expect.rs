@@ -60,7 +60,12 @@ pub fn recorded(lab: &Lab, guest: &Guest, expected: &[Expected]) -> anyhow::Resu
         Ok(last.is_ok())
     });
     // What did not fit at last tells more than that it took too long.
-    last.and_then(|episodes| met.map(|()| episodes))
+    last.and_then(|episodes| met.map(|()| episodes)).with_context(|| {
+        match lab.save_journal(guest.spec().uuid) {
+            Ok(place) => format!("the journal is kept in {}", place.display()),
+            Err(error) => format!("the journal cannot be kept: {error:#}"),
+        }
+    })
 }
 
 fn check_all(expected: &[Expected], episodes: &[Episode]) -> anyhow::Result<()> {

@@ -1,6 +1,8 @@
 //! A lab: one private libvirt and the guests in it.
 
-use std::path::Path;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
@@ -96,6 +98,26 @@ impl Lab {
         let mut episodes = self.episodes()?;
         episodes.retain(|episode| episode.domain.uuid == Some(guest.spec().uuid));
         Ok(episodes)
+    }
+
+    /// Copies the journal as it is now into an existing directory.
+    pub fn copy_journal(&self, to: &Path) -> anyhow::Result<()> {
+        let from = self.layout.journal();
+        let entries = fs::read_dir(&from).with_context(|| format!("cannot list {}", from.display()))?;
+        for entry in entries {
+            let file = entry.with_context(|| format!("cannot list {}", from.display()))?;
+            fs::copy(file.path(), to.join(file.file_name()))
+                .with_context(|| format!("cannot copy {} to {}", file.path().display(), to.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the journal beyond the lab's end, beside the unpacked kernel, and says where.
+    pub fn save_journal(&self, name: impl fmt::Display) -> anyhow::Result<PathBuf> {
+        let place = self.programs.kernel.with_file_name(format!("journal-{name}"));
+        fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
+        self.copy_journal(&place)?;
+        Ok(place)
     }
 
     /// Defines a domain and starts it. The guest then boots for some seconds.
