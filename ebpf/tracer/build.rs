@@ -47,10 +47,7 @@ fn build(probes: &Path) -> Result<(), String> {
             "--target-dir",
         ])
         .arg(&target_dir)
-        .env(
-            "RUSTFLAGS",
-            format!("-C linker={} -C link-arg=--btf -C debuginfo=2 -D warnings", linker.display()),
-        );
+        .env("RUSTFLAGS", format!("-C linker={} -C link-arg=--btf -C debuginfo=2", linker.display()));
     let built = cargo.output().map_err(|error| format!("cannot run {cargo:?}: {error}"))?;
     if !built.status.success() {
         let errors = String::from_utf8_lossy(&built.stderr);
@@ -61,6 +58,17 @@ fn build(probes: &Path) -> Result<(), String> {
         .map(drop)
         .map_err(|error| format!("cannot copy {}: {error}", object.display()))
 }
+
+/// Beginnings of the variables by which the outer build would reach into this one.
+const NOT_FOR_BPF: [&str; 7] = [
+    "CARGO_BUILD_",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_MAKEFLAGS",
+    "CARGO_PROFILE_",
+    "CARGO_TARGET_",
+    "MAKEFLAGS",
+    "RUST",
+];
 
 /// A compiler with the source of `core`.
 struct Toolchain {
@@ -74,10 +82,7 @@ impl Toolchain {
         let mut cargo = Command::new(&self.cargo);
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
-            if text.starts_with("CARGO_") && text != "CARGO_HOME"
-                || text.starts_with("RUST")
-                || text == "MAKEFLAGS"
-            {
+            if NOT_FOR_BPF.iter().any(|prefix| text.starts_with(prefix)) {
                 cargo.env_remove(&name);
             }
         }

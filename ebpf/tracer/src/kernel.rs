@@ -3,6 +3,7 @@
 use std::fs;
 
 use btf_rs::{Backend, Btf, Member, Type};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use softoff_abi::UNKNOWN_OFFSET;
 
 use crate::TracerError;
@@ -26,6 +27,13 @@ pub fn check() -> Result<(), TracerError> {
         missing if missing.is_empty() => Ok(()),
         missing => Err(TracerError::NotPermitted { missing: missing.join(" and ") }),
     }
+}
+
+/// Lets this process have as many descriptors as it may: each attach point takes one.
+pub fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where it fails the limit stays, and what cannot be attached says so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 fn missing_capabilities(status: &str) -> Vec<&'static str> {

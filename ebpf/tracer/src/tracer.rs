@@ -114,6 +114,7 @@ impl<'a> Tracer<'a> {
         notify: &'a mut dyn FnMut(Notice),
     ) -> Result<Self, TracerError> {
         kernel::check()?;
+        kernel::raise_descriptor_limit();
         let tracefs = Tracefs::find().ok_or(TracerError::NoTracefs)?;
         let mut tracer = Self {
             sink: Sink::new(Writer::open(journal, "tracer", version)?),
@@ -197,7 +198,8 @@ impl<'a> Tracer<'a> {
 
     fn tick(&mut self) {
         for pid in self.libvirt.new_pids() {
-            if !self.processes.contains_key(&pid) {
+            let watched = |process: &Process| matches!(process.role, Role::Guest(_));
+            if !self.processes.get(&pid).is_some_and(watched) {
                 self.look_at(pid, true, Stamp::now().boot_ns);
             }
         }
@@ -325,7 +327,7 @@ impl<'a> Tracer<'a> {
     fn forget(&mut self, pid: u32, dropped: u64) {
         let Some(process) = self.processes.remove(&pid) else { return };
         if process.role != Role::Other {
-            self.record_loss(LossStage::RateLimit, dropped - process.dropped.min(dropped), Some(process.id));
+            self.record_loss(LossStage::RateLimit, dropped.saturating_sub(process.dropped), Some(process.id));
         }
         if let Role::Gone { events } = process.role {
             self.record_loss(LossStage::Identity, events, Some(process.id));
