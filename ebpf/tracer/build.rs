@@ -17,7 +17,6 @@ fn main() {
         println!("cargo::rerun-if-changed={}", probes.join(watched).display());
     }
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-env-changed=PATH");
     if let Err(why) = build(&probes) {
         for line in why.lines() {
             println!("cargo::error={line}");
