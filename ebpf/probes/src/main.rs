@@ -19,7 +19,7 @@ use aya_ebpf::EbpfContext;
 use aya_ebpf::helpers::generated::bpf_get_attach_cookie;
 use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_probe_read_user};
 use aya_ebpf::macros::{map, tracepoint, uprobe, uretprobe};
-use aya_ebpf::maps::HashMap;
+use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::{ProbeContext, RetProbeContext, TracePointContext};
 use softoff_abi::{APM_CNT, Cookie, Kind, PM1_BASES, Pm1, PortIo, Process};
 
@@ -53,9 +53,10 @@ macro_rules! global {
 }
 pub(crate) use global;
 
-/// When `vm_stop` was entered, by thread and attached file.
+/// When `vm_stop` was entered, by thread and attached file. A QEMU killed within leaves its entry
+/// to be replaced.
 #[map]
-static VM_STOPS: HashMap<u64, u64> = HashMap::with_max_entries(1024, 0);
+static VM_STOPS: LruHashMap<u64, u64> = LruHashMap::with_max_entries(1024, 0);
 
 /// A QEMU function whose first two arguments say all.
 #[uprobe]
