@@ -57,6 +57,9 @@ impl Daemon {
         let process = Command::new(Path::new("/usr/sbin").join(name))
             .arg("--pid-file")
             .arg(self.pid_file(layout))
+            // In the C locale libvirt cuts a long name in the middle of a character, and then
+            // cannot start the domain.
+            .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::null())
             .stdout(output.try_clone().context("cannot duplicate a file")?)
             .stderr(output)
