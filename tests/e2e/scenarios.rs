@@ -43,4 +43,5 @@ on_both_machines! {
     a_destroy_without_asking_is_the_operators_doing: "destroyed unasked";
     a_signal_from_outside_is_told_from_a_power_off: "terminated from outside";
     a_kill_from_outside_is_told_from_a_crash: "killed from outside";
+    a_crash_of_qemu_is_told_from_a_kill: "qemu crash";
 }

@@ -1,6 +1,6 @@
 //! A guest under the lab's libvirt: what an operator does to it, and what it tells on its console.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,9 @@ const BOOT_LIMIT: Duration = Duration::from_mins(2);
 
 /// Time for QEMU to end and libvirt to release the domain: libvirt itself gives up after 40 s.
 const OFF_LIMIT: Duration = Duration::from_mins(1);
+
+/// Where libvirt keeps memory that is in files.
+const MEMORY_DIR: &str = "/var/lib/libvirt/qemu/ram/";
 
 /// A guest.
 #[derive(Debug)]
@@ -129,6 +132,23 @@ impl Guest {
     /// Sends QEMU a signal, as somebody other than libvirt.
     pub fn kill(&self, signal: Signal) -> anyhow::Result<()> {
         kill_process(self.pid()?, signal).with_context(|| format!("cannot signal {:?}", self.spec.name))
+    }
+
+    /// Takes away the memory under QEMU's feet, so that it dies of SIGBUS: a crash with nobody
+    /// behind it.
+    pub fn crash_qemu(&self) -> anyhow::Result<()> {
+        let file = self.memory_file()?;
+        let truncated = File::options().write(true).open(&file).and_then(|file| file.set_len(0));
+        truncated.with_context(|| format!("cannot truncate {}", file.display()))
+    }
+
+    /// The file that holds the guest's memory, as QEMU has it mapped.
+    fn memory_file(&self) -> anyhow::Result<PathBuf> {
+        let pid = self.pid()?.as_raw_nonzero();
+        let maps = fs::read_to_string(format!("/proc/{pid}/maps")).context("cannot read QEMU's maps")?;
+        let memory = maps.lines().find_map(|line| line.find(MEMORY_DIR).map(|at| &line[at..]));
+        let memory = memory.with_context(|| format!("{:?} has its memory in no file", self.spec.name))?;
+        Ok(PathBuf::from(format!("/proc/{pid}/root{memory}")))
     }
 
     /// Waits until libvirt has released the domain: its last hook has run then.

@@ -43,6 +43,8 @@ pub enum Act {
     Wake,
     /// A signal to QEMU from somebody else.
     Kill(Signal),
+    /// Makes QEMU die of its own doing.
+    Crash,
     /// Waits so long.
     Wait(Duration),
     /// Waits until the guest has booted once more.
@@ -83,7 +85,7 @@ const KILLED: Expected = Expected { path: Path::Signal, cause: Cause::HostKilled
 const REBOOTED: Expected = Expected { outcome: Outcome::Rebooted, all_phases: false, ..SOFT };
 
 /// All scenarios.
-pub const SCENARIOS: [Scenario; 11] = [
+pub const SCENARIOS: [Scenario; 12] = [
     Scenario {
         name: "clean",
         plan: Plan::new(Role::Clean),
@@ -153,6 +155,17 @@ pub const SCENARIOS: [Scenario; 11] = [
         acts: &[Act::Kill(Signal::KILL), Act::AwaitOff],
         expected: &[KILLED],
     },
+    Scenario {
+        name: "qemu crash",
+        plan: Plan::new(Role::Clean),
+        acts: &[Act::Crash, Act::AwaitOff],
+        expected: &[Expected {
+            path: Path::None,
+            outcome: Outcome::Crashed,
+            cause: Cause::HostQemuCrash,
+            ..DESTROYED
+        }],
+    },
 ];
 
 impl Scenario {
@@ -166,12 +179,18 @@ impl Scenario {
 
     /// Plays it and checks what softoff says.
     pub fn play(&self, lab: &Lab, machine: Machine) -> anyhow::Result<()> {
-        let guest = lab.boot(&DomainSpec::new(format!("{} ({machine})", self.name), machine, self.plan))?;
+        let guest = lab.boot(&self.spec(machine))?;
         guest.wait_until_ready()?;
         for act in self.acts {
             act.carry_out(&guest)?;
         }
         expect::recorded(lab, &guest, self.expected).map(drop)
+    }
+
+    fn spec(&self, machine: Machine) -> DomainSpec {
+        let memory_in_file = self.acts.iter().any(|act| matches!(act, Act::Crash));
+        let name = format!("{} ({machine})", self.name);
+        DomainSpec { memory_in_file, ..DomainSpec::new(name, machine, self.plan) }
     }
 }
 
@@ -183,6 +202,7 @@ impl Act {
             Self::Destroy => guest.destroy(),
             Self::Wake => guest.wait_until_asleep().and_then(|()| guest.wake()),
             Self::Kill(signal) => guest.kill(signal),
+            Self::Crash => guest.crash_qemu(),
             Self::Wait(duration) => {
                 thread::sleep(duration);
                 Ok(())

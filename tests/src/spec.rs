@@ -10,6 +10,8 @@ use uuid::Uuid;
 /// Memory of a guest: Debian's kernel and the init fit with room to spare.
 const MEMORY_MIB: u32 = 160;
 
+const MEMORY_IN_FILE: &str = "<memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>";
+
 /// QEMU as Debian installs it.
 const EMULATOR: &str = "/usr/bin/qemu-system-x86_64";
 
@@ -44,12 +46,21 @@ pub struct DomainSpec {
     pub plan: Plan,
     /// The QEMU it runs under.
     pub emulator: PathBuf,
+    /// Its memory is in a file, where it can be taken away.
+    pub memory_in_file: bool,
 }
 
 impl DomainSpec {
     /// A domain under the system's QEMU.
     pub fn new(name: impl Into<String>, machine: Machine, plan: Plan) -> Self {
-        Self { name: name.into(), uuid: Uuid::new_v4(), machine, plan, emulator: EMULATOR.into() }
+        Self {
+            name: name.into(),
+            uuid: Uuid::new_v4(),
+            machine,
+            plan,
+            emulator: EMULATOR.into(),
+            memory_in_file: false,
+        }
     }
 
     /// The same domain under another QEMU.
@@ -65,6 +76,7 @@ impl DomainSpec {
   <name>{name}</name>
   <uuid>{uuid}</uuid>
   <memory unit='MiB'>{MEMORY_MIB}</memory>
+  {memory_backing}
   <vcpu>1</vcpu>
   <os>
     <type arch='x86_64' machine='{machine}'>hvm</type>
@@ -85,6 +97,7 @@ impl DomainSpec {
             name = escape(self.name.as_str()),
             uuid = self.uuid,
             machine = self.machine,
+            memory_backing = if self.memory_in_file { MEMORY_IN_FILE } else { "" },
             kernel = escape(kernel.to_string_lossy()),
             initramfs = escape(initramfs.to_string_lossy()),
             plan = self.plan,
