@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use softoff_journal::record::{HookCall, Operation, ReasonSource, ShutoffReason};
 
 use crate::arguments::{Arguments, recordable};
-use crate::process::{self, Stat};
+use crate::process;
 use crate::{domain_xml, files, reason};
 
 /// The longest sentence about trouble, in bytes: it may quote the XML.
@@ -75,7 +75,7 @@ fn add_process(call: &mut HookCall, domain: &OsStr, roots: &Roots) {
 }
 
 fn add_start_time(call: &mut HookCall, pid: u32, roots: &Roots) {
-    match Stat::read(&roots.proc, pid) {
+    match process::stat(&roots.proc, pid) {
         // After `stopped` the process is gone as a rule, and its number may be another's by now.
         Ok(Some(stat)) if call.operation == Operation::Stopped && !stat.comm.starts_with(b"qemu") => {}
         Ok(stat) => call.start_ticks = stat.map(|stat| stat.start_ticks),

@@ -187,6 +187,22 @@ impl ShutoffReason {
             other => Self::Other(other.to_owned()),
         }
     }
+
+    /// libvirt's own spelling.
+    pub fn as_libvirt(&self) -> &str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Shutdown => "shutdown",
+            Self::Destroyed => "destroyed",
+            Self::Crashed => "crashed",
+            Self::Migrated => "migrated",
+            Self::Saved => "saved",
+            Self::Failed => "failed",
+            Self::FromSnapshot => "from snapshot",
+            Self::Daemon => "daemon",
+            Self::Other(word) => word,
+        }
+    }
 }
 
 /// Where a shutoff reason was read.
@@ -439,4 +455,19 @@ pub enum LossStage {
     Journal,
     /// A process ended before the tracer could tell which domain it was.
     Identity,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_spelled_as_it_was_read() {
+        let words = "unknown,shutdown,destroyed,crashed,migrated,saved,failed,from snapshot,daemon,new one";
+        for word in words.split(',') {
+            let reason = ShutoffReason::from_libvirt(word);
+            assert_eq!(reason.as_libvirt(), word);
+            assert_eq!(matches!(reason, ShutoffReason::Other(_)), word == "new one");
+        }
+    }
 }

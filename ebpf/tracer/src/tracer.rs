@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use softoff_abi::{Event as Hit, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, ProcessImage};
+use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{Coverage, Loss, LossStage, ProbeHit, ProcessId, TracerState};
 use softoff_journal::{Event, Record, Stamp, Writer};
 
@@ -244,7 +245,7 @@ impl<'a> Tracer<'a> {
 
     /// What another process of the same number was says nothing about this one.
     fn forget_predecessor(&mut self, hit: &Hit) {
-        let start_ticks = hit.start_ns / proc::NANOS_PER_TICK;
+        let start_ticks = hit.start_ns / NANOS_PER_TICK;
         let other = |process: &mut Process| hit.start_ns != 0 && process.id.start_ticks != start_ticks;
         if self.processes.get_mut(&hit.pid).is_some_and(other) {
             self.processes.remove(&hit.pid);
@@ -258,7 +259,7 @@ impl<'a> Tracer<'a> {
         if self.processes.contains_key(&hit.pid) {
             return;
         }
-        let id = ProcessId { pid: hit.pid, start_ticks: hit.start_ns / proc::NANOS_PER_TICK };
+        let id = ProcessId { pid: hit.pid, start_ticks: hit.start_ns / NANOS_PER_TICK };
         let unnamed = kind == Kind::Exec && !discovery::name_of_emulator(hit.comm());
         let role = if found || unnamed { Role::Other } else { Role::Gone { events: 0 } };
         self.processes.insert(hit.pid, Process { id, role, file: None, dropped: 0 });
@@ -310,7 +311,7 @@ impl<'a> Tracer<'a> {
     fn enter(&mut self, id: ProcessId, binary: u16) -> bool {
         // Its exec or a first hit may have entered it already. Then its end is, or was, seen.
         let known = self.programs.processes.get(&id.pid, 0).map(|Entry(image)| image).ok();
-        let start_ns = id.start_ticks * proc::NANOS_PER_TICK;
+        let start_ns = id.start_ticks * NANOS_PER_TICK;
         let mut image = known.unwrap_or(ProcessImage::new(start_ns));
         image.start_ns = start_ns;
         image.binary = binary.into();

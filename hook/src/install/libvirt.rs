@@ -13,7 +13,7 @@ use std::process::Command;
 use super::Way;
 use super::place::{Places, is_taken};
 use crate::journal_dir::DROP_IN_DIR;
-use crate::process::Stat;
+use crate::process;
 
 /// Said where no libvirt was found.
 pub(super) const NO_VERSION: &str = "No libvirt daemon was found to ask for its version, so a current one is assumed; \
@@ -162,7 +162,7 @@ impl Host {
         files.into_iter().find_map(|path| {
             let pid = fs::read_to_string(&path).ok()?.trim().parse().ok()?;
             let started = fs::metadata(&path).ok()?;
-            let alive = Stat::read(&self.proc, pid).ok()??.comm == name.as_bytes();
+            let alive = process::stat(&self.proc, pid).ok()??.comm == name.as_bytes();
             alive.then(|| Daemon { name, pid, started: (started.mtime(), started.mtime_nsec()) })
         })
     }
