@@ -40,7 +40,8 @@ fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
     let sight = Sight::of(run, attempt, context.watch, intact);
     let end = outcome::end(attempt, &marks, &sight);
     let (path, by) = outcome::request(attempt, &marks, &end);
-    let until = ended_at(attempt, &marks).unwrap_or(context.now.max(marks.last()));
+    let ended = ended_at(attempt, &marks);
+    let until = ended.unwrap_or(context.now.max(marks.last()));
     let verdict = outcome::verdict(&end, path, &marks, until - marks.request);
     let os = run.os.as_deref();
     let case = Case { attempt, marks: &marks, end: &end, path, verdict, sight: &sight, os, until };
@@ -58,7 +59,7 @@ fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
         outcome: end.outcome,
         verdict,
         escalated: outcome::escalated(path, &end, &marks),
-        duration_seconds: asked.and(ended_at(attempt, &marks)).map(|end| seconds(end - marks.request)),
+        duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
         phases,
         evidence: evidence::evidence(attempt, &marks, finding.cause.code),
         advice: advice::advice(&finding, &end, path),

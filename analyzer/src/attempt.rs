@@ -41,6 +41,12 @@ pub struct Attempt<'a> {
     pub before: Vec<&'a Fact>,
     /// How it left the state machine.
     pub close: Close,
+    /// Boot clock of the last sign of a soft request.
+    last_press: u64,
+    /// The guest wrote S5, or something else ends QEMU: it is no longer waited for.
+    ending: bool,
+    /// QEMU is gone.
+    gone: bool,
 }
 
 /// How an attempt left the state machine.
@@ -60,7 +66,21 @@ pub enum Close {
 
 impl<'a> Attempt<'a> {
     fn begin(fact: &'a Fact, before: Vec<&'a Fact>) -> Self {
-        Self { facts: vec![fact], before, close: Close::Open }
+        let (facts, last_press) = (Vec::new(), fact.boot_ns);
+        let mut attempt = Self { facts, before, close: Close::Open, last_press, ending: false, gone: false };
+        attempt.take(fact);
+        attempt
+    }
+
+    /// Adds a fact. A hostile guest can cause many, so what decides the next step is kept, not
+    /// looked for in all of them each time.
+    fn take(&mut self, fact: &'a Fact) {
+        if fact.sign().is_some_and(is_press) {
+            self.last_press = fact.boot_ns;
+        }
+        self.ending |= fact.sign().is_some_and(|sign| is_s5(sign) || is_fatal(sign));
+        self.gone |= is_gone(fact);
+        self.facts.push(fact);
     }
 
     /// Boot clock of the request.
@@ -78,14 +98,8 @@ impl<'a> Attempt<'a> {
         self.signs().any(|(_, sign)| test(sign))
     }
 
-    /// The last sign of a soft request.
-    fn last_press(&self) -> u64 {
-        let press = self.signs().filter(|(_, sign)| is_press(sign)).last();
-        press.map_or(self.began(), |(fact, _)| fact.boot_ns)
-    }
-
     fn is_given_up(&self, now: u64) -> bool {
-        now.saturating_sub(self.last_press()) > limits::PATIENCE && !self.any(is_s5) && !self.any(is_fatal)
+        now.saturating_sub(self.last_press) > limits::PATIENCE && !self.ending
     }
 }
 
@@ -109,7 +123,7 @@ impl<'a> Machine<'a> {
     fn take(&mut self, fact: &'a Fact) {
         self.give_up(fact.boot_ns);
         if let Some(attempt) = &mut self.open {
-            attempt.facts.push(fact);
+            attempt.take(fact);
         } else if self.begins(fact) {
             self.open = Some(Attempt::begin(fact, self.past.clone()));
         }
@@ -155,14 +169,14 @@ impl<'a> Machine<'a> {
 
     fn finish(mut self, now: u64) -> Vec<Attempt<'a>> {
         self.give_up(now);
-        let gone = self.open.as_ref().is_some_and(|attempt| attempt.facts.iter().any(|fact| is_gone(fact)));
+        let gone = self.open.as_ref().is_some_and(|attempt| attempt.gone);
         self.close(if gone { Close::Gone } else { Close::Open });
         self.closed
     }
 }
 
 fn closes(attempt: &Attempt<'_>, fact: &Fact) -> Option<Close> {
-    if attempt.facts.iter().any(|fact| is_gone(fact)) {
+    if attempt.gone {
         return None;
     }
     match fact.sign()? {

@@ -1,6 +1,6 @@
 //! Evidence: what was seen, told in sentences and in the order of time.
 
-use softoff_journal::record::{HookCall, Operation, ReasonSource, ShutoffReason, Sign};
+use softoff_journal::record::{HookCall, Operation, ReasonSource, Sign};
 
 use crate::attempt::{self, Attempt};
 use crate::cause::Cause;
@@ -124,7 +124,7 @@ impl Teller<'_> {
 fn hook(call: &HookCall) -> Option<String> {
     let reason = call.reason.as_ref().map_or_else(String::new, |reason| {
         let read_in = if call.reason_source == Some(ReasonSource::Log) { ", by its log" } else { "" };
-        format!(" (reason: {}{read_in})", reason_word(reason))
+        format!(" (reason: {}{read_in})", reason.as_libvirt())
     });
     Some(match &call.operation {
         Operation::Stopped => format!("libvirt says the domain stopped{reason}"),
@@ -132,21 +132,6 @@ fn hook(call: &HookCall) -> Option<String> {
         Operation::Reconnect => "libvirt was restarted and found the domain running".to_owned(),
         _ => return None,
     })
-}
-
-fn reason_word(reason: &ShutoffReason) -> &str {
-    match reason {
-        ShutoffReason::Unknown => "unknown",
-        ShutoffReason::Shutdown => "shutdown",
-        ShutoffReason::Destroyed => "destroyed",
-        ShutoffReason::Crashed => "crashed",
-        ShutoffReason::Migrated => "migrated",
-        ShutoffReason::Saved => "saved",
-        ShutoffReason::Failed => "failed",
-        ShutoffReason::FromSnapshot => "from snapshot",
-        ShutoffReason::Daemon => "daemon",
-        ShutoffReason::Other(word) => word,
-    }
 }
 
 fn reset(cause: &str) -> String {

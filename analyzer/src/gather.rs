@@ -13,9 +13,10 @@
 //! domains that are alive, not by the journal's length.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::ops::RangeInclusive;
 
+use chrono::{DateTime, Utc};
 use softoff_journal::record::{HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, TracerState};
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 use crate::assemble;
 use crate::episode::Episode;
 use crate::limits;
-use crate::run::{Boot, Fact, Run, What};
+use crate::run::{Boot, Fact, Run, What, by_content};
 
 /// The present, for what has not ended yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub fn analyze(items: impl IntoIterator<Item = Result<Entry, Defect>>, as_of: Op
     let mut defects = Vec::new();
     for item in items {
         match item {
-            Ok(entry) => analyzer.push(&entry),
+            Ok(entry) => analyzer.push(entry),
             Err(defect) => {
                 analyzer.defect(&defect);
                 defects.push(defect);
@@ -57,11 +58,20 @@ pub fn analyze(items: impl IntoIterator<Item = Result<Entry, Defect>>, as_of: Op
         }
     }
     let mut episodes = analyzer.finish(as_of);
+    let bad_lines = bad_lines(&defects);
     for episode in &mut episodes {
-        let of_boot = |defect: &&Defect| defect.line > 0 && defect.boot_id == Some(episode.boot_id);
-        episode.completeness.bad_lines = defects.iter().filter(of_boot).count() as u64;
+        episode.completeness.bad_lines = bad_lines.get(&episode.boot_id).copied().unwrap_or(0);
     }
     Analysis { episodes, defects }
+}
+
+/// Lines that could not be read, by boot. A file as a whole is no line.
+fn bad_lines(defects: &[Defect]) -> HashMap<Uuid, u64> {
+    let mut lines = HashMap::new();
+    for boot_id in defects.iter().filter(|defect| defect.line > 0).filter_map(|defect| defect.boot_id) {
+        *lines.entry(boot_id).or_insert(0) += 1;
+    }
+    lines
 }
 
 /// Takes records one by one and gives episodes.
@@ -75,7 +85,7 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// Takes one record.
-    pub fn push(&mut self, entry: &Entry) {
+    pub fn push(&mut self, entry: Entry) {
         let provenance = &entry.origin.provenance;
         let boot = Boot { id: provenance.boot_id, host: provenance.host.clone() };
         let known = self.boots.iter().position(|gathering| gathering.boot == boot);
@@ -83,7 +93,7 @@ impl Analyzer {
             self.boots.push(Gathering::new(boot));
             self.boots.len() - 1
         });
-        self.boots[at].push(&entry.record);
+        self.boots[at].push(entry.record);
     }
 
     /// Takes note of a record that could not be read: it may be the one that matters.
@@ -177,44 +187,44 @@ impl Gathering {
         }
     }
 
-    fn push(&mut self, record: &Record) {
+    fn push(&mut self, record: Record) {
         self.now = self.now.max(record.boot_ns);
-        self.waiting.push(Reverse(Waiting::new(record)));
+        self.waiting.push(Reverse(Waiting(record)));
         let due = self.now.saturating_sub(limits::REORDER);
-        while self.waiting.peek().is_some_and(|Reverse(next)| next.key.0 < due) {
+        while self.waiting.peek().is_some_and(|Reverse(Waiting(next))| next.boot_ns < due) {
             self.take_next();
         }
     }
 
     fn take_next(&mut self) {
-        if let Some(Reverse(next)) = self.waiting.pop() {
-            self.take(&next.record);
+        if let Some(Reverse(Waiting(next))) = self.waiting.pop() {
+            self.take(next);
         }
     }
 
-    fn take(&mut self, record: &Record) {
-        match &record.event {
+    fn take(&mut self, Record { boot_ns, wall, event }: Record) {
+        match event {
             Event::Provenance(_) => {}
-            Event::Hook(call) => self.hook(record, call),
-            Event::Qemu(process) => self.qemu(record.boot_ns, process),
-            Event::Tracer(state) => self.watch.note(record.boot_ns, state),
-            Event::Probe(hit) => self.probe(record, hit),
-            Event::Loss(loss) => self.loss(record.boot_ns, loss),
+            Event::Hook(call) => self.hook(boot_ns, wall, call),
+            Event::Qemu(process) => self.qemu(boot_ns, process),
+            Event::Tracer(state) => self.watch.note(boot_ns, &state),
+            Event::Probe(hit) => self.probe(boot_ns, wall, hit),
+            Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
-        if record.boot_ns.saturating_sub(self.settled_at) > limits::SETTLE_AFTER_RELEASE {
-            self.settle(record.boot_ns);
+        if boot_ns.saturating_sub(self.settled_at) > limits::SETTLE_AFTER_RELEASE {
+            self.settle(boot_ns);
         }
     }
 
-    fn hook(&mut self, record: &Record, call: &HookCall) {
-        let process = process_of(call);
-        let at = self.run_for_hook(call, process);
+    fn hook(&mut self, boot_ns: u64, wall: DateTime<Utc>, call: HookCall) {
+        let process = process_of(&call);
+        let at = self.run_for_hook(&call, process);
         let run = &mut self.open[at];
         run.uuid = run.uuid.or(call.uuid);
         run.name = Some(call.domain.clone());
         run.os = run.os.take().or_else(|| call.os.clone());
         run.process = run.process.or(process);
-        run.add(Fact { boot_ns: record.boot_ns, wall: record.wall, what: What::Hook(call.clone()) });
+        run.add(Fact { boot_ns, wall, what: What::Hook(call) });
     }
 
     /// The run a hook call belongs to: the one of its process, else the domain's present one
@@ -230,13 +240,13 @@ impl Gathering {
         }
     }
 
-    fn qemu(&mut self, boot_ns: u64, process: &QemuProcess) {
+    fn qemu(&mut self, boot_ns: u64, process: QemuProcess) {
         let at = self.run_for_process(process.process);
         let run = &mut self.open[at];
         run.uuid = run.uuid.or(process.uuid);
         run.name = run.name.take().or_else(|| process.domain.clone());
         run.os = run.os.take().or_else(|| process.os.clone());
-        run.watched = run.watched.take().or_else(|| Some((boot_ns, process.clone())));
+        run.watched = run.watched.take().or(Some((boot_ns, process)));
         self.unite(at);
     }
 
@@ -251,10 +261,9 @@ impl Gathering {
         }
     }
 
-    fn probe(&mut self, record: &Record, hit: &ProbeHit) {
+    fn probe(&mut self, boot_ns: u64, wall: DateTime<Utc>, hit: ProbeHit) {
         let at = self.run_for_process(hit.process);
-        let what = What::Sign(hit.sign.clone());
-        self.open[at].add(Fact { boot_ns: record.boot_ns, wall: record.wall, what });
+        self.open[at].add(Fact { boot_ns, wall, what: What::Sign(hit.sign) });
     }
 
     fn loss(&mut self, boot_ns: u64, loss: &Loss) {
@@ -317,21 +326,17 @@ impl Gathering {
 /// A record in the heap: by boot clock, then the hook's before the tracer's, then by content, so
 /// that the order of arrival does not matter.
 #[derive(Debug, PartialEq, Eq)]
-struct Waiting {
-    key: (u64, u8, String),
-    record: Record,
-}
+struct Waiting(Record);
 
 impl Waiting {
-    fn new(record: &Record) -> Self {
-        let rank = match record.event {
+    fn rank(&self) -> u8 {
+        match self.0.event {
             Event::Provenance(_) | Event::Tracer(_) => 0,
             Event::Qemu(_) => 1,
             Event::Hook(_) => 2,
             Event::Probe(_) => 3,
             Event::Loss(_) => 4,
-        };
-        Self { key: (record.boot_ns, rank, format!("{:?}", record.event)), record: record.clone() }
+        }
     }
 }
 
@@ -343,7 +348,8 @@ impl PartialOrd for Waiting {
 
 impl Ord for Waiting {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.key.cmp(&other.key)
+        let key = |waiting: &Self| (waiting.0.boot_ns, waiting.rank());
+        key(self).cmp(&key(other)).then_with(|| by_content(&self.0.event, &other.0.event))
     }
 }
 

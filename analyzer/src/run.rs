@@ -1,6 +1,10 @@
 //! A run: one life of one QEMU process of one domain, and every fact recorded about it.
 
+use std::cmp::Ordering;
+use std::fmt;
+
 use chrono::{DateTime, Utc};
+use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
 use uuid::Uuid;
 
@@ -102,28 +106,30 @@ impl Run {
     /// same facts always give the same episode.
     pub fn in_order(&self) -> Vec<&Fact> {
         let mut facts: Vec<&Fact> = self.facts.iter().collect();
-        facts.sort_by_cached_key(|fact| (fact.boot_ns, fact.rank(), format!("{:?}", fact.what)));
+        let key = |fact: &Fact| (fact.boot_ns, fact.rank());
+        facts.sort_by(|a, b| key(a).cmp(&key(b)).then_with(|| by_content(&a.what, &b.what)));
         facts
     }
 
-    /// The last reason libvirt gave for the domain being off.
-    pub fn reason(&self) -> Option<&HookCall> {
-        self.in_order().into_iter().rev().find_map(|fact| match &fact.what {
-            What::Hook(call) if call.reason.is_some() => Some(call),
-            _ => None,
-        })
+    /// Whether libvirt's reason for the domain being off is known.
+    pub fn has_reason(&self) -> bool {
+        self.facts.iter().any(|fact| fact.reason().is_some())
     }
 
     /// Boot clock of the process's start, to the tick.
     pub fn process_start(&self) -> Option<u64> {
-        const TICK_NS: u64 = 10_000_000;
-        self.process.map(|process| process.start_ticks.saturating_mul(TICK_NS))
+        self.process.map(|process| process.start_ticks.saturating_mul(NANOS_PER_TICK))
     }
 
     /// Whether any hook call of this run was recorded.
     pub fn has_hook(&self) -> bool {
         self.facts.iter().any(|fact| matches!(fact.what, What::Hook(_)))
     }
+}
+
+/// Some fixed order of things that nothing else tells apart. It costs, so it is asked last.
+pub fn by_content(a: &impl fmt::Debug, b: &impl fmt::Debug) -> Ordering {
+    format!("{a:?}").cmp(&format!("{b:?}"))
 }
 
 impl Fact {

@@ -103,7 +103,7 @@ fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch, intact: bool) -
                       are not known; run `softoff install`"
                 .to_owned(),
         );
-    } else if coverage < Some(Coverage::Kvm) && run.reason().is_none() && ended(run) {
+    } else if coverage < Some(Coverage::Kvm) && !run.has_reason() && ended(run) {
         missing.push("libvirt's reason for the domain being off was not readable".to_owned());
     }
     missing
