@@ -97,7 +97,11 @@ impl Teller<'_> {
             Sign::GuestPanicked => "the guest reported a panic".to_owned(),
             Sign::Signal { signal, sender } => self.signal(fact, *signal, sender),
             Sign::Exit { status, signal } => exit(*status, *signal),
-            Sign::Other(_) => return None,
+            Sign::VserportChange { .. }
+            | Sign::LibvirtCall { .. }
+            | Sign::LibvirtReturn { .. }
+            | Sign::OomKill
+            | Sign::Other(_) => return None,
         })
     }
 

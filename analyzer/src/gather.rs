@@ -209,6 +209,7 @@ impl Gathering {
             Event::Qemu(process) => self.qemu(boot_ns, process),
             Event::Tracer(state) => self.watch.note(boot_ns, &state),
             Event::Probe(hit) => self.probe(boot_ns, wall, hit),
+            Event::Window(_) | Event::Activity(_) => {}
             Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
         if boot_ns.saturating_sub(self.settled_at) > limits::SETTLE_AFTER_RELEASE {
@@ -335,7 +336,8 @@ impl Waiting {
             Event::Qemu(_) => 1,
             Event::Hook(_) => 2,
             Event::Probe(_) => 3,
-            Event::Loss(_) => 4,
+            Event::Window(_) | Event::Activity(_) => 4,
+            Event::Loss(_) => 5,
         }
     }
 }

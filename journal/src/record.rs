@@ -36,6 +36,10 @@ pub enum Event {
     Tracer(TracerState),
     /// A sentinel fired in, or about, a QEMU process.
     Probe(ProbeHit),
+    /// Forensics of a QEMU process began or ended: see [`Activity`].
+    Window(Window),
+    /// What a QEMU process did lately, while its window is open.
+    Activity(Activity),
     /// Something was lost, and how much.
     Loss(Loss),
 }
@@ -243,11 +247,29 @@ pub struct QemuProcess {
     /// `kvm`, `tcg` or another accelerator of the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accelerator: Option<String>,
+    /// The channel of the guest agent, where the domain has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentChannel>,
+    /// QEMU's run state when it was found, by libvirt's status file, in libvirt's spelling (`running`,
+    /// `paused`, `pmsuspended`, …).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// What is watched in this process.
     pub coverage: Coverage,
     /// Sentinels that could not be attached and what that costs, in words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<MissingSentinel>,
+}
+
+/// The virtio-serial port that the guest agent listens on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct AgentChannel {
+    /// QEMU's id of the port, e.g. `channel0`: what [`Sign::VserportChange`] names.
+    pub port: String,
+    /// Whether the guest had it open when the process was found. Absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<bool>,
 }
 
 /// How much of a process the tracer sees.
@@ -398,6 +420,31 @@ pub enum Sign {
     },
     /// The guest reported a panic (`qemu_system_guest_panicked`).
     GuestPanicked,
+    /// The guest opened or closed a virtio-serial port (QMP event `VSERPORT_CHANGE`): its agent came
+    /// or went, where the port is the agent's.
+    VserportChange {
+        /// QEMU's id of the port, at most 16 bytes of it.
+        id: String,
+        /// Opened; otherwise closed.
+        open: bool,
+    },
+    /// A client called libvirt about this domain, and libvirt's daemon began to serve it
+    /// (`virDomainShutdown` and its like in `libvirt.so`).
+    LibvirtCall {
+        /// What was asked for.
+        call: LibvirtCall,
+        /// The call's flags, e.g. the mode of a shutdown (1 ACPI, 2 agent); 0 where it has none.
+        flags: u32,
+    },
+    /// libvirt's daemon answered that call.
+    LibvirtReturn {
+        /// What had been asked for.
+        call: LibvirtCall,
+        /// It refused, or could not.
+        failed: bool,
+    },
+    /// The kernel's OOM killer chose this process (`oom:mark_victim`).
+    OomKill,
     /// A signal was sent to QEMU (`signal:signal_generate`).
     Signal {
         /// Signal number.
@@ -417,6 +464,137 @@ pub enum Sign {
     /// A sign this version of softoff does not know.
     #[serde(untagged)]
     Other(serde_json::Value),
+}
+
+/// What a client can ask libvirt for to end or restart a domain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum LibvirtCall {
+    /// `virDomainShutdown`, `virDomainShutdownFlags`.
+    Shutdown,
+    /// `virDomainDestroy`, `virDomainDestroyFlags`.
+    Destroy,
+    /// `virDomainReboot`.
+    Reboot,
+    /// `virDomainReset`.
+    Reset,
+}
+
+/// Forensics of one process began or ended. A shutdown's window opens at its first sign; what the
+/// guest did before is not counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct Window {
+    /// The process.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Began or ended.
+    pub state: WindowState,
+    /// What is not measured in it, and what that costs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<MissingSentinel>,
+}
+
+/// The ends of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowState {
+    /// Counted from the record's `boot_ns` on.
+    Opened,
+    /// No longer counted.
+    Closed,
+}
+
+/// What a QEMU process did in the stretch that ends at the record's `boot_ns`, in bins of equal
+/// length that follow each other without a gap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct Activity {
+    /// The process.
+    #[serde(flatten)]
+    pub process: ProcessId,
+    /// Length of each bin in milliseconds: 100, and longer in a window that has been open for long.
+    pub bin_ms: u32,
+    /// Virtual CPUs.
+    pub vcpus: u32,
+    /// The bins, the oldest first.
+    pub bins: Vec<Bin>,
+    /// What the host did to it over all the bins together.
+    pub host: HostLoad,
+}
+
+/// A stretch of a QEMU process's life. Fields that are zero are not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(default)]
+pub struct Bin {
+    /// Read requests of the guest that completed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub reads: u64,
+    /// Bytes they read.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub read_bytes: u64,
+    /// Write requests of the guest that completed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub writes: u64,
+    /// Bytes they wrote.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub write_bytes: u64,
+    /// Flushes of the guest that completed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub flushes: u64,
+    /// Requests that failed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failed: u64,
+    /// Requests in flight at the end of the bin, of those that began in the window.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub inflight: u64,
+    /// For how long, at the end of the bin, some disk has had requests in flight and completed none,
+    /// in milliseconds.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub stalled_ms: u64,
+    /// Bytes written in the window and not flushed since, at the end of the bin.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unflushed_bytes: u64,
+    /// Time the vCPU threads ran, in microseconds, all together.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub run_us: u64,
+    /// Time they wanted to run and waited for a CPU, in microseconds, all together. What is left of
+    /// bin length times vCPUs is time halted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub wait_us: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// What the host did to a process in a stretch of time, in microseconds of it. Absent: not readable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+#[serde(default)]
+pub struct HostLoad {
+    /// Some task of the host waited for a CPU (`/proc/pressure/cpu`, `some`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_some_us: Option<u64>,
+    /// Some task of the host waited for I/O (`/proc/pressure/io`, `some`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub io_some_us: Option<u64>,
+    /// All tasks of the host waited for I/O (`/proc/pressure/io`, `full`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub io_full_us: Option<u64>,
+    /// Some task of the host waited for memory (`/proc/pressure/memory`, `some`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_some_us: Option<u64>,
+    /// The process's CPU quota was used up (`cpu.stat` of its cgroup, or of one above it).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub throttled_us: Option<u64>,
+    /// Time for which the process itself was stopped (SIGSTOP, a debugger or a freezer).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_us: Option<u64>,
 }
 
 /// The sender of a signal.

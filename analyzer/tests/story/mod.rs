@@ -98,6 +98,8 @@ impl Story {
             build_id: Some("ab12".to_owned()),
             version: None,
             accelerator: Some("kvm".to_owned()),
+            agent: None,
+            state: None,
             coverage,
             missing: Vec::new(),
         };

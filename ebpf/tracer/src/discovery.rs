@@ -95,6 +95,8 @@ impl Candidate {
             executable: self.executable,
             build_id,
             accelerator,
+            agent: None,
+            state: None,
             coverage,
             missing,
         }

@@ -35,12 +35,60 @@ pub enum Role {
     Sleep,
     /// Powers off by itself, unasked.
     PowerOff,
+    /// Hibernates (ACPI S4) when the button is pressed.
+    Hibernate,
+    /// Goes to sleep (S3) by itself, before anybody presses.
+    Asleep,
+    /// Installs updates when the button is pressed: update text on the screen, sustained disk writes
+    /// and a busy CPU with the agent's port open, then ends as [`Plan::end`] says.
+    Update,
+    /// Shows the shutdown event tracker's dialog when the button is pressed, and waits for somebody.
+    ShutdownTracker,
+    /// Shows the log-on screen and drops the request.
+    LogonRequired,
+    /// Begins to shut down, then shows the list of applications that prevent it and waits.
+    AppBlocked,
+    /// Begins to shut down; a service then holds the pre-shutdown phase, idle with the agent's port
+    /// open, for the delay; then the rest goes quickly.
+    ServiceHold,
+    /// Closes the agent's port, then its services take the delay, with little activity.
+    SlowServices,
+    /// The first press only lights the display; the second is a clean shutdown.
+    DisplayAsleep,
+    /// First boot: busy with disk and CPU from the start; arms the button only after the delay, and
+    /// then shuts down cleanly.
+    LateButton,
+    /// First boot: the button is armed, but the guest is busy initialising and ignores it.
+    FirstBoot,
+    /// First boot: initialises for the delay, busy with the disk, and restarts; again and again.
+    Resets,
+    /// Panics when the button is pressed, and tells pvpanic so.
+    Panic,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 6] =
-        [Self::Clean, Self::Ignore, Self::NotListening, Self::Reboot, Self::Sleep, Self::PowerOff];
+    pub const ALL: [Self; 19] = [
+        Self::Clean,
+        Self::Ignore,
+        Self::NotListening,
+        Self::Reboot,
+        Self::Sleep,
+        Self::PowerOff,
+        Self::Hibernate,
+        Self::Asleep,
+        Self::Update,
+        Self::ShutdownTracker,
+        Self::LogonRequired,
+        Self::AppBlocked,
+        Self::ServiceHold,
+        Self::SlowServices,
+        Self::DisplayAsleep,
+        Self::LateButton,
+        Self::FirstBoot,
+        Self::Resets,
+        Self::Panic,
+    ];
 
     /// The role's name on the command line.
     pub const fn name(self) -> &'static str {
@@ -51,6 +99,19 @@ impl Role {
             Self::Reboot => "reboot",
             Self::Sleep => "sleep",
             Self::PowerOff => "power-off",
+            Self::Hibernate => "hibernate",
+            Self::Asleep => "asleep",
+            Self::Update => "update",
+            Self::ShutdownTracker => "shutdown-tracker",
+            Self::LogonRequired => "logon-required",
+            Self::AppBlocked => "app-blocked",
+            Self::ServiceHold => "service-hold",
+            Self::SlowServices => "slow-services",
+            Self::DisplayAsleep => "display-asleep",
+            Self::LateButton => "late-button",
+            Self::FirstBoot => "first-boot",
+            Self::Resets => "resets",
+            Self::Panic => "panic",
         }
     }
 
@@ -64,6 +125,37 @@ impl Role {
     }
 }
 
+/// What a guest does all the time besides its role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Load {
+    /// Nothing.
+    Idle,
+    /// Keeps a CPU busy.
+    Cpu,
+    /// Writes to the disk and flushes, a little at a time.
+    Disk,
+}
+
+/// What the guest makes of its agent channel, where its domain has one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agent {
+    /// Never opens it.
+    Absent,
+    /// Opens it and answers nothing.
+    Silent,
+    /// Runs the real qemu-ga.
+    Real,
+}
+
+/// How a guest ends that takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// S5.
+    PowerOff,
+    /// A restart.
+    Reset,
+}
+
 /// A role with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
@@ -71,12 +163,24 @@ pub struct Plan {
     pub role: Role,
     /// How long it winds down before it acts.
     pub delay: Duration,
+    /// What it does besides.
+    pub load: Load,
+    /// What it makes of its agent channel.
+    pub agent: Agent,
+    /// How it ends, where the role leaves that open.
+    pub end: Ending,
 }
 
 impl Plan {
     /// A role with the usual wind-down.
     pub const fn new(role: Role) -> Self {
-        Self { role, delay: Duration::from_millis(300) }
+        Self {
+            role,
+            delay: Duration::from_millis(300),
+            load: Load::Idle,
+            agent: Agent::Absent,
+            end: Ending::PowerOff,
+        }
     }
 
     /// The same with another wind-down.

@@ -36,7 +36,7 @@ fn live() -> anyhow::Result<()> {
             wind_down(plan.delay);
             machine::power_off()?;
         }
-        Role::Clean | Role::Ignore | Role::Reboot | Role::Sleep => answer_button(plan)?,
+        _ => answer_button(plan)?,
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ fn answer_button(plan: Plan) -> anyhow::Result<()> {
                 machine::suspend_to_ram()?;
                 println!("{MARK}awake");
             }
-            Role::Ignore | Role::NotListening | Role::PowerOff => {}
+            _ => {}
         }
     }
 }
