@@ -53,6 +53,7 @@ fn as_called(arguments: &Arguments) -> HookCall {
         extra: recordable(&arguments.extra),
         reason: None,
         reason_source: None,
+        terminated: None,
         pid: None,
         start_ticks: None,
         os: None,
@@ -87,17 +88,17 @@ fn add_reason(call: &mut HookCall, arguments: &Arguments, roots: &Roots) {
     if !matches!(call.operation, Operation::Stopped | Operation::Release) {
         return;
     }
+    match reason::from_log(&roots.logs, &arguments.domain) {
+        Ok(words) => {
+            call.reason_source = words.reason.is_some().then_some(ReasonSource::Log);
+            call.reason = words.reason;
+            call.terminated = words.terminated;
+        }
+        Err(error) => trouble(call, "the domain's log cannot be read", error),
+    }
     if let (Operation::Release, Some(extra)) = (&call.operation, arguments.extra()) {
         call.reason = Some(ShutoffReason::from_libvirt(&extra));
         call.reason_source = Some(ReasonSource::Argument);
-        return;
-    }
-    match reason::from_log(&roots.logs, &arguments.domain) {
-        Ok(reason) => {
-            call.reason_source = reason.is_some().then_some(ReasonSource::Log);
-            call.reason = reason;
-        }
-        Err(error) => trouble(call, "the domain's log cannot be read", error),
     }
 }
 

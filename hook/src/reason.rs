@@ -1,4 +1,4 @@
-//! Why a domain is off, from the end of its QEMU log.
+//! Why a domain is off, and which signal ended it, from the end of its QEMU log.
 //!
 //! libvirt passes the reason to the hook since 10.5 only, but writes it to the domain's log before
 //! it calls `stopped`. QEMU's own output stands in the same file and the guest can influence parts
@@ -8,20 +8,29 @@ use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use softoff_journal::record::ShutoffReason;
+use softoff_journal::record::{ShutoffReason, Termination};
 
 use crate::files;
 
 /// How much of the log's end is read, in bytes: the line is among the last few.
 const TAIL: u64 = 4096;
 
-/// The reason in the log of `domain` under `logs`; `None` where there is no log or no such line.
-pub fn from_log(logs: &Path, domain: &OsStr) -> io::Result<Option<ShutoffReason>> {
+/// What the log says of the last end of a domain.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LastWords {
+    /// libvirt's reason.
+    pub reason: Option<ShutoffReason>,
+    /// The signal that QEMU terminated on.
+    pub terminated: Option<Termination>,
+}
+
+/// The last words in the log of `domain` under `logs`; none where there is no log or no such line.
+pub fn from_log(logs: &Path, domain: &OsStr) -> io::Result<LastWords> {
     let mut name = domain.to_owned();
     name.push(".log");
     match tail(&logs.join(name)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        tail => Ok(last_reason(&tail?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LastWords::default()),
+        tail => Ok(last_words(&tail?)),
     }
 }
 
@@ -40,14 +49,43 @@ fn tail(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The reason of the last shutdown in `log`, unless the domain was started again after it.
-pub fn last_reason(log: &[u8]) -> Option<ShutoffReason> {
-    let whole = &log[..=log.iter().rposition(|&byte| byte == b'\n')?];
-    let last = whole.rsplit(|&byte| byte == b'\n').find_map(libvirt_line)?;
-    match last {
-        Line::ShuttingDown(reason) => Some(reason),
-        Line::StartingUp => None,
+/// What the last shutdown in `log` left there, unless the domain was started again after it.
+pub fn last_words(log: &[u8]) -> LastWords {
+    let Some(end) = log.iter().rposition(|&byte| byte == b'\n') else { return LastWords::default() };
+    let mut words = LastWords::default();
+    for line in log[..end].rsplit(|&byte| byte == b'\n') {
+        match libvirt_line(line) {
+            Some(Line::StartingUp) => break,
+            Some(Line::ShuttingDown(reason)) if words.reason.is_none() => words.reason = Some(reason),
+            // The end before.
+            Some(Line::ShuttingDown(_)) => break,
+            None if words.terminated.is_none() => words.terminated = termination(line),
+            None => {}
+        }
     }
+    words
+}
+
+/// QEMU's line on the signal it ends for:
+/// `2026-11-23T04:17:20.423319Z qemu-system-x86_64: terminating on signal 15 from pid 6530 (/usr/sbin/libvirtd)`.
+fn termination(line: &[u8]) -> Option<Termination> {
+    let text = std::str::from_utf8(line).ok()?;
+    let (before, rest) = text.split_once(": terminating on signal ")?;
+    // Time stamp and program, or only the program: two words at most.
+    if before.split(' ').count() > 2 {
+        return None;
+    }
+    let (signal, sender) =
+        rest.split_once(" from pid ").map_or((rest, None), |(signal, of)| (signal, Some(of)));
+    let (pid, name) = sender.map_or((None, None), |sender| {
+        sender.split_once(' ').map_or((Some(sender), None), |(pid, name)| (Some(pid), Some(name)))
+    });
+    let name = name.and_then(|name| name.strip_prefix('(')?.strip_suffix(')'));
+    Some(Termination {
+        signal: signal.parse().ok()?,
+        pid: pid.and_then(|pid| pid.parse().ok()),
+        name: name.filter(|name| *name != "<unknown process>").map(str::to_owned),
+    })
 }
 
 /// The lines of libvirt that matter here.
@@ -96,7 +134,7 @@ mod tests {
     const CRASHED: &str = "2026-11-23 04:17:20.623+0000: shutting down, reason=crashed\n";
 
     fn reason(parts: &[&str]) -> Option<ShutoffReason> {
-        last_reason(parts.concat().as_bytes())
+        last_words(parts.concat().as_bytes()).reason
     }
 
     #[test]
@@ -106,6 +144,32 @@ mod tests {
         assert_eq!(reason(&[START, CRASHED, TERM, "rubbish\n"]), Some(ShutoffReason::Crashed));
         assert_eq!(reason(&[DOWN, START, TERM]), None, "that was the run before");
         assert_eq!(reason(&[]), None);
+    }
+
+    #[test]
+    fn qemu_names_the_sender_of_the_signal_it_ends_for() {
+        let ended = |line: &str| last_words([START, line, DOWN].concat().as_bytes()).terminated;
+        let by = |signal, pid, name: Option<&str>| {
+            Some(Termination { signal, pid, name: name.map(str::to_owned) })
+        };
+        assert_eq!(ended(TERM), by(15, None, None));
+        let from = |rest| {
+            format!("2026-11-23T04:17:20.423319Z qemu-kvm: terminating on signal 15 from pid {rest}\n")
+        };
+        assert_eq!(ended(&from("6530 (/usr/sbin/libvirtd)")), by(15, Some(6530), Some("/usr/sbin/libvirtd")));
+        assert_eq!(ended(&from("7 (<unknown process>)")), by(15, Some(7), None));
+        assert_eq!(ended(&from("7")), by(15, Some(7), None));
+        assert_eq!(ended("qemu-kvm: terminating on signal 2\n"), by(2, None, None), "without a time stamp");
+        assert_eq!(ended("some device says: x: terminating on signal 9 from pid 1 (x)\n"), None);
+        assert_eq!(ended("qemu-kvm: terminating on signal soon\n"), None);
+    }
+
+    #[test]
+    fn the_signal_of_a_run_before_is_not_that_of_this_one() {
+        let words = last_words([START, TERM, DOWN, START, CRASHED].concat().as_bytes());
+        assert_eq!(words, LastWords { reason: Some(ShutoffReason::Crashed), terminated: None });
+        let no_start = last_words([TERM, DOWN, CRASHED].concat().as_bytes());
+        assert_eq!(no_start.terminated, None, "the log was rotated in between");
     }
 
     #[test]
@@ -137,7 +201,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("tempdir");
         let read = |log: String| {
             fs::write(dir.path().join("vm.log"), log).expect("written");
-            from_log(dir.path(), OsStr::new("vm")).expect("readable")
+            from_log(dir.path(), OsStr::new("vm")).expect("readable").reason
         };
         let tail = usize::try_from(TAIL).expect("small");
         assert_eq!(
@@ -146,13 +210,13 @@ mod tests {
         );
         // The tail begins within a line whose rest looks like one of libvirt's.
         assert_eq!(read("y".to_owned() + DOWN + &"x".repeat(tail - DOWN.len() - 1) + "\n"), None);
-        assert_eq!(from_log(dir.path(), OsStr::new("other")).expect("no error"), None);
+        assert_eq!(from_log(dir.path(), OsStr::new("other")).expect("no error"), LastWords::default());
     }
 
     proptest! {
         #[test]
         fn any_log_is_read_without_a_panic(log: Vec<u8>) {
-            let _ = last_reason(&log);
+            let _ = last_words(&log);
         }
     }
 }

@@ -133,6 +133,9 @@ pub struct HookCall {
     /// Where `reason` was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_source: Option<ReasonSource>,
+    /// The signal that QEMU's last lines in that log say it terminates on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminated: Option<Termination>,
     /// The QEMU process, while libvirt's pid file exists (`started`, `reconnect`, `stopped`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
@@ -207,6 +210,21 @@ impl ShutoffReason {
             Self::Other(word) => word,
         }
     }
+}
+
+/// QEMU's last words on a signal: `terminating on signal 15 from pid 6530 (/usr/sbin/libvirtd)`. It
+/// says so on every clean power-off too, as libvirt ends it then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(JsonSchema))]
+pub struct Termination {
+    /// Signal number.
+    pub signal: i32,
+    /// Process id of the sender, where QEMU says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// The sender's own name for itself, where it was still there to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// Where a shutoff reason was read.

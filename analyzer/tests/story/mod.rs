@@ -72,6 +72,7 @@ impl Story {
             extra: "-".to_owned(),
             reason_source: reason.as_ref().map(|_| ReasonSource::Argument),
             reason,
+            terminated: None,
             pid: with_pid.then_some(self.process.pid),
             start_ticks: with_pid.then_some(self.process.start_ticks),
             os: None,
