@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::episodes::Recorded;
 use crate::{completions, demo, explain, list, man, plot, report, schema};
 
 const EXAMPLES: &str = "\
@@ -18,7 +20,8 @@ Examples:
   softoff plot web-01 -o web-01.png            where its time went, as a picture
   softoff report --failed -o failed.html       a page with all that went wrong, to pass on
   softoff list --format json | jq '.[].cause'  for programs; `softoff schema episode` documents it
-  softoff --journal ./copy list                a journal that was copied from another host";
+  softoff --journal ./copy list                a journal that was copied from another host
+  softoff --slow-after 5min list --failed      only what took longer than that, or failed";
 
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
@@ -78,6 +81,17 @@ pub struct Cli {
         default_value = softoff_journal::DEFAULT_DIR
     )]
     journal: PathBuf,
+    /// How long a shutdown may take before it counts as slow, e.g. 90s or 5min
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Global options",
+        value_name = "TIME",
+        env = "SOFTOFF_SLOW_AFTER",
+        default_value = "60s",
+        value_parser = humantime::parse_duration
+    )]
+    slow_after: Duration,
     #[command(flatten, next_help_heading = "Global options")]
     colour: colorchoice_clap::Color,
     #[command(subcommand)]
@@ -122,12 +136,13 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         self.colour.write_global();
         let journal = &self.journal;
+        let recorded = &Recorded { dir: journal, slow_after: self.slow_after };
         match self.verb {
             Verb::Demo(args) => args.run(),
-            Verb::List(args) => args.run(journal),
-            Verb::Explain(args) => args.run(journal),
-            Verb::Plot(args) => args.run(journal),
-            Verb::Report(args) => args.run(journal),
+            Verb::List(args) => args.run(recorded),
+            Verb::Explain(args) => args.run(recorded),
+            Verb::Plot(args) => args.run(recorded),
+            Verb::Report(args) => args.run(recorded),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
             Verb::Trace => crate::trace::run(journal),

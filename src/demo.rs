@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use softoff_analyzer::Episode;
+use softoff_analyzer::{Episode, limits};
 use softoff_journal::Reader;
 use softoff_reports::explain;
 
@@ -60,7 +60,7 @@ fn recorded() -> anyhow::Result<Vec<Episode>> {
     for (name, text) in RECORDING {
         fs::write(dir.path().join(name), text).context("cannot unpack the recording")?;
     }
-    Ok(softoff_analyzer::analyze(Reader::open(dir.path())?, None).episodes)
+    Ok(softoff_analyzer::analyze(Reader::open(dir.path())?, None, limits::SLOW).episodes)
 }
 
 fn write(page: &Path, episodes: &[Episode]) -> anyhow::Result<()> {

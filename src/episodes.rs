@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::bail;
 use softoff_analyzer::episode::Verdict;
@@ -13,12 +14,23 @@ use softoff_reports::visible;
 /// Warnings of one kind that are printed in full; the rest is counted.
 const WARNINGS_OF_A_KIND: usize = 3;
 
-/// All episodes of the journal in `dir`, oldest first. What could not be read is warned of on
-/// stderr; a journal of which nothing can be read is an error.
-pub fn load(dir: &Path) -> anyhow::Result<Vec<Episode>> {
+/// Where episodes come from, and how they are judged.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// The directory of the journal.
+    pub dir: &'a Path,
+    /// How long a shutdown may take before it is slow.
+    pub slow_after: Duration,
+}
+
+/// All recorded episodes, oldest first. What could not be read is warned of on stderr; a journal of
+/// which nothing can be read is an error.
+pub fn load(recorded: &Recorded<'_>) -> anyhow::Result<Vec<Episode>> {
+    let dir = recorded.dir;
+    let slow = u64::try_from(recorded.slow_after.as_nanos()).unwrap_or(u64::MAX);
     let mut entries = 0_u64;
     let items = Reader::open(dir)?.inspect(|item| entries += u64::from(item.is_ok()));
-    let analysis = softoff_analyzer::analyze(items, now());
+    let analysis = softoff_analyzer::analyze(items, now(), slow);
     warn(&analysis.defects);
     let unusable = analysis.defects.iter().any(|defect| !matches!(defect.kind, DefectKind::Empty));
     if entries == 0 && unusable {
@@ -82,5 +94,5 @@ pub fn exit_code<'a>(shown: impl IntoIterator<Item = &'a Episode>) -> ExitCode {
 
 /// Whether there is something to explain.
 pub fn is_finding(episode: &Episode) -> bool {
-    episode.verdict != Verdict::Clean
+    matches!(episode.verdict, Verdict::Slow | Verdict::Failed)
 }

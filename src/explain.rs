@@ -1,11 +1,11 @@
 //! `softoff explain`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use softoff_reports::explain;
 
+use crate::episodes::Recorded;
 use crate::{choose, episodes, output};
 
 #[derive(Debug, clap::Args)]
@@ -27,13 +27,13 @@ enum Format {
 }
 
 impl Args {
-    pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
-        let episodes = episodes::load(journal)?;
+    pub fn run(self, recorded: &Recorded<'_>) -> anyhow::Result<ExitCode> {
+        let episodes = episodes::load(recorded)?;
         let episode = match &self.shutdown {
             Some(wanted) => choose::named(&episodes, wanted)?,
             None => match choose::most_telling(&episodes) {
                 Some(episode) => episode,
-                None => return Ok(episodes::say_empty(journal)),
+                None => return Ok(episodes::say_empty(recorded.dir)),
             },
         };
         let text = match self.format {

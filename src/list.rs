@@ -1,11 +1,11 @@
 //! `softoff list`
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
 use crate::choose::Filter;
+use crate::episodes::Recorded;
 use crate::{episodes, output};
 
 #[derive(Debug, clap::Args)]
@@ -24,10 +24,10 @@ enum Format {
 }
 
 impl Args {
-    pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
-        let mut episodes = episodes::load(journal)?;
+    pub fn run(self, recorded: &Recorded<'_>) -> anyhow::Result<ExitCode> {
+        let mut episodes = episodes::load(recorded)?;
         if episodes.is_empty() {
-            episodes::say_empty(journal);
+            episodes::say_empty(recorded.dir);
         }
         let recorded = episodes.len();
         self.filter.apply(&mut episodes);

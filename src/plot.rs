@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use softoff_reports::{plot, visible};
 
+use crate::episodes::Recorded;
 use crate::output::Output;
 use crate::{choose, episodes};
 
@@ -28,17 +29,17 @@ enum Picture {
 }
 
 impl Args {
-    pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
+    pub fn run(self, recorded: &Recorded<'_>) -> anyhow::Result<ExitCode> {
         let picture = picture(&self.output)?;
         let output = Output::open(&self.output)?;
-        let episodes = episodes::load(journal)?;
+        let episodes = episodes::load(recorded)?;
         let wanted: Vec<_> = if self.shutdowns.is_empty() {
             choose::most_telling(&episodes).into_iter().collect()
         } else {
             self.shutdowns.iter().map(|wanted| choose::named(&episodes, wanted)).collect::<Result<_, _>>()?
         };
         if wanted.is_empty() {
-            return Ok(episodes::say_empty(journal));
+            return Ok(episodes::say_empty(recorded.dir));
         }
         let svg = plot::svg(&wanted)?;
         match picture {

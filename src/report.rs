@@ -1,10 +1,11 @@
 //! `softoff report`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::choose::{self, Filter};
 use crate::episodes;
+use crate::episodes::Recorded;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -20,11 +21,11 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
+    pub fn run(self, recorded: &Recorded<'_>) -> anyhow::Result<ExitCode> {
         let output = Output::open(&self.output)?;
-        let mut episodes = episodes::load(journal)?;
+        let mut episodes = episodes::load(recorded)?;
         if episodes.is_empty() && self.shutdowns.is_empty() {
-            episodes::say_empty(journal);
+            episodes::say_empty(recorded.dir);
         }
         self.filter.apply(&mut episodes);
         let mut wanted: Vec<_> = if self.shutdowns.is_empty() {

@@ -5,7 +5,7 @@
 
 use crate::cause::Cause;
 use crate::classify::Finding;
-use crate::episode::{Outcome, Path, Risk, RiskLevel};
+use crate::episode::{Outcome, Path};
 use crate::outcome::End;
 
 /// Advice that fits the finding, most urgent first.
@@ -125,18 +125,5 @@ fn of_cause(code: Cause) -> &'static [&'static str] {
         Cause::OperatorImpatient => {
             &["Allow a longer limit: the guest was still working when it was cut off."]
         }
-    }
-}
-
-/// The risk of a hard stop where the guest's disk activity was not measured.
-pub fn unmeasured_risk() -> Risk {
-    Risk {
-        level: RiskLevel::Unknown,
-        unflushed_bytes: None,
-        inflight_requests: None,
-        writes_after_request: None,
-        text: "The guest's disk activity was not measured. What it had not flushed is lost; a Windows guest may \
-               find NTFS dirty or an update half done: check it after the next start."
-            .to_owned(),
     }
 }

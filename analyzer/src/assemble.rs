@@ -5,14 +5,17 @@ use softoff_journal::record::{QemuProcess, Sign};
 use uuid::Uuid;
 
 use crate::advice;
+use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
-use crate::classify::{self, Case};
-use crate::episode::{Completeness, Domain, Episode, Outcome, Path, Qemu, Request, SCHEMA};
+use crate::classify;
+use crate::clue::{self, Case};
+use crate::episode::{Completeness, Domain, Episode, Path, Qemu, Request, SCHEMA};
 use crate::evidence;
 use crate::gather::{Lost, Watch};
 use crate::marks::Marks;
-use crate::outcome::{self, End};
+use crate::outcome;
 use crate::phases::{phases, seconds};
+use crate::risk;
 use crate::run::{Fact, Run};
 use crate::sight::Sight;
 
@@ -25,6 +28,8 @@ pub struct Context<'a> {
     pub losses: &'a [Lost],
     /// Boot clock of the present, or of the last record.
     pub now: u64,
+    /// From how many nanoseconds on a shutdown is slow.
+    pub slow: u64,
 }
 
 /// The episodes of a run, each with the boot clock of its beginning.
@@ -39,14 +44,17 @@ fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
     let intact = losses.is_empty() && run.lost == 0;
     let sight = Sight::of(run, attempt, context.watch, intact);
     let end = outcome::end(attempt, &marks, &sight);
-    let (path, by) = outcome::request(attempt, &marks, &end);
+    let port = Port::of(run, sight.from_start);
+    let (path, by) = outcome::request(attempt, &marks, &end, port.as_ref());
     let ended = ended_at(attempt, &marks);
     let until = ended.unwrap_or(context.now.max(marks.last()));
-    let verdict = outcome::verdict(&end, path, &marks, until - marks.request);
-    let os = run.os.as_deref();
-    let case = Case { attempt, marks: &marks, end: &end, path, verdict, sight: &sight, os, until };
-    let finding = classify::classify(&case);
-    let (phases, gaps) = phases(attempt, &marks);
+    let slow = until - marks.request >= context.slow;
+    let verdict = outcome::verdict(attempt, &end, path, &marks, slow);
+    let (marks, end, sight, port) = (&marks, &end, &sight, port.as_ref());
+    let case = Case { run, attempt, marks, end, path, verdict, sight, port, until };
+    let clues = clue::clues(&case);
+    let finding = classify::classify(&case, &clues);
+    let (phases, gaps) = phases(attempt, marks);
     let asked = request_seen(attempt, path);
     Episode {
         schema: SCHEMA.to_owned(),
@@ -58,26 +66,29 @@ fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
         request: Request { at: asked.map(|fact| fact.wall), path, presses: outcome::presses(attempt), by },
         outcome: end.outcome,
         verdict,
-        escalated: outcome::escalated(path, &end, &marks),
+        escalated: outcome::escalated(path, end, marks),
         duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
         phases,
-        evidence: evidence::evidence(attempt, &marks, finding.cause.code),
-        advice: advice::advice(&finding, &end, path),
-        risk: risk(&end),
+        evidence: evidence::evidence(&case, &clues, &finding),
+        advice: advice::advice(&finding, end, path),
+        risk: risk::risk(&case, &clues),
         completeness: Completeness {
             tier: sight.tier,
             lost_events: run.lost + losses.iter().map(|lost| lost.count).sum::<u64>(),
             bad_lines: 0,
             clock_uncertainty_ns: 0,
-            missing: sight.missing.into_iter().chain(gaps).collect(),
+            missing: sight.missing.iter().cloned().chain(gaps).chain(unmeasured(&case)).collect(),
         },
         cause: finding.cause,
         candidates: finding.candidates,
     }
 }
 
-fn risk(end: &End) -> Option<crate::episode::Risk> {
-    matches!(end.outcome, Outcome::Hard | Outcome::Crashed).then(advice::unmeasured_risk)
+/// What the window did not measure.
+fn unmeasured(case: &Case<'_>) -> Vec<String> {
+    let opened = case.run.activity.opened_for(case.marks.request, case.until);
+    let missing = opened.map_or(&[][..], |(_, missing)| missing);
+    missing.iter().map(|part| format!("{}: {}", part.name, part.consequence)).collect()
 }
 
 /// The boot clock of the end; none for what has not ended, or was given up.

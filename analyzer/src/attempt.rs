@@ -1,7 +1,7 @@
 //! Attempts: a request to end a run, and everything up to what came of it.
 //!
 //! ```text
-//!            press, S5, signal, …              Reset ───────────▶ rebooted (the run goes on)
+//!            call, press, S5, signal, …        Reset ───────────▶ rebooted (the run goes on)
 //!  running ──────────────────────▶ open ──────┤SuspendRequest ──▶ slept    (the run goes on)
 //!     ▲                                       │exit, release ───▶ gone     (the run is over)
 //!     │       nothing for an hour ◀───────────┘no more facts ───▶ still open
@@ -9,12 +9,13 @@
 //! ```
 //!
 //! Traps on the way: every clean stop shows SHUTDOWN twice and a SIGTERM from libvirt; `virsh
-//! reboot` is S5 followed by a reset; `stopped` may come without `started`.
+//! reboot` is S5 followed by a reset; `stopped` may come without `started`; a guest that restarts
+//! without having seen the press does not answer it.
 
-use softoff_journal::record::{Operation, ShutoffReason, Sign};
+use softoff_journal::record::{LibvirtCall, Operation, ShutoffReason, Sign};
 
-use crate::limits;
 use crate::run::{Fact, Run};
+use crate::{limits, marks};
 
 /// Bits of the PM1 registers (ACPI 6.5, 4.8.3).
 pub mod pm1 {
@@ -43,6 +44,8 @@ pub struct Attempt<'a> {
     pub close: Close,
     /// Boot clock of the last sign of a soft request.
     last_press: u64,
+    /// The guest has not seen the last press: it was lost, or raised an SCI that is not acknowledged.
+    unseen: bool,
     /// The guest wrote S5, or something else ends QEMU: it is no longer waited for.
     ending: bool,
     /// QEMU is gone.
@@ -66,8 +69,15 @@ pub enum Close {
 
 impl<'a> Attempt<'a> {
     fn begin(fact: &'a Fact, before: Vec<&'a Fact>) -> Self {
-        let (facts, last_press) = (Vec::new(), fact.boot_ns);
-        let mut attempt = Self { facts, before, close: Close::Open, last_press, ending: false, gone: false };
+        let mut attempt = Self {
+            facts: Vec::new(),
+            before,
+            close: Close::Open,
+            last_press: fact.boot_ns,
+            unseen: false,
+            ending: false,
+            gone: false,
+        };
         attempt.take(fact);
         attempt
     }
@@ -75,8 +85,14 @@ impl<'a> Attempt<'a> {
     /// Adds a fact. A hostile guest can cause many, so what decides the next step is kept, not
     /// looked for in all of them each time.
     fn take(&mut self, fact: &'a Fact) {
-        if fact.sign().is_some_and(is_press) {
+        if fact.sign().is_some_and(is_soft_request) {
             self.last_press = fact.boot_ns;
+        }
+        match fact.sign() {
+            Some(Sign::PowerButton { enabled: Some(false) }) => self.unseen = true,
+            Some(sign) if marks::is_sci_raised(sign) => self.unseen = true,
+            _ if marks::is_acknowledgement(fact) => self.unseen = false,
+            _ => {}
         }
         self.ending |= fact.sign().is_some_and(|sign| is_s5(sign) || is_fatal(sign));
         self.gone |= is_gone(fact);
@@ -137,7 +153,13 @@ impl<'a> Machine<'a> {
     fn begins(&self, fact: &Fact) -> bool {
         match (fact.sign(), fact.operation()) {
             (Some(sign), _) => {
-                is_press(sign) || is_s5(sign) || is_fatal(sign) || matches!(sign, Sign::SuspendDisk)
+                is_soft_request(sign)
+                    || is_s5(sign)
+                    || is_fatal(sign)
+                    || matches!(
+                        sign,
+                        Sign::SuspendDisk | Sign::LibvirtCall { call: LibvirtCall::Destroy, .. }
+                    )
             }
             // Without a probe the first thing to be seen is the end. A run that never started has
             // nothing to end.
@@ -180,7 +202,10 @@ fn closes(attempt: &Attempt<'_>, fact: &Fact) -> Option<Close> {
         return None;
     }
     match fact.sign()? {
-        Sign::Reset { .. } | Sign::ResetRequest { .. } if !attempt.any(is_fatal) => Some(Close::Reset),
+        Sign::Reset { cause, .. } | Sign::ResetRequest { cause } => {
+            let answers = !attempt.unseen || cause != "guest-reset";
+            (answers && !attempt.any(is_fatal)).then_some(Close::Reset)
+        }
         Sign::SuspendRequest => Some(Close::Suspended),
         _ => None,
     }
@@ -207,6 +232,12 @@ pub fn is_press(sign: &Sign) -> bool {
     )
 }
 
+/// A request to the guest, in libvirt or further on its way.
+pub fn is_soft_request(sign: &Sign) -> bool {
+    is_press(sign)
+        || matches!(sign, Sign::LibvirtCall { call: LibvirtCall::Shutdown | LibvirtCall::Reboot, .. })
+}
+
 /// The guest powered itself off: S5, as QEMU's function, its event or KVM's port write shows it.
 pub fn is_s5(sign: &Sign) -> bool {
     match sign {
@@ -226,7 +257,11 @@ pub fn is_pm1(port: u16, offset: u16) -> bool {
 /// What ends QEMU without the guest: a signal, `quit`, a panic, its own exit.
 pub fn is_fatal(sign: &Sign) -> bool {
     match sign {
-        Sign::Signal { .. } | Sign::Killed { .. } | Sign::GuestPanicked | Sign::Exit { .. } => true,
+        Sign::Signal { .. }
+        | Sign::Killed { .. }
+        | Sign::OomKill
+        | Sign::GuestPanicked
+        | Sign::Exit { .. } => true,
         Sign::ShutdownRequest { cause } | Sign::Shutdown { cause, .. } => cause != "guest-shutdown",
         _ => false,
     }

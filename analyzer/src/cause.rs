@@ -47,8 +47,8 @@ causes! {
     GuestNotListening "guest.not-listening" None, "The power button is not enabled (PWRBTN_EN clear): firmware, boot loader, or no ACPI system.";
     GuestIgnored "guest.ignored" None, "The guest acknowledged the power button, then nothing followed, and nothing tells why.";
     GuestDisplayAsleep "guest.display-asleep" None, "The first press only woke the display; a second one works.";
-    GuestHung "guest.hung" None, "The guest no longer serves interrupts.";
-    GuestCrashed "guest.crashed" None, "The guest system crashed.";
+    GuestHung "guest.hung" Some(8), "The guest no longer serves interrupts.";
+    GuestCrashed "guest.crashed" Some(8), "The guest system crashed.";
     GuestAgentStuck "guest.agent-stuck" None, "The guest agent is connected and does not answer.";
     GuestSlowServices "guest.slow-services" None, "Services of the guest take long to end.";
     GuestRebooted "guest.rebooted" None, "The guest started again instead of powering off.";

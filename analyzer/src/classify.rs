@@ -1,38 +1,30 @@
-//! Classification: why an attempt was slow or failed, as far as its path alone tells.
+//! Classification: why an attempt was slow or failed.
 //!
-//! A cause is named only where a fact decides it. Where none does, the answer is `none` with
-//! confidence 0 ("unknown"), and the candidates say what it may be.
+//! ```text
+//! clues ─▶ weights summed per cause ─▶ probabilities ─▶ one cause is more likely than all else: named
+//!                                        ├─▶ the silent ones together: guest.ignored, ranked
+//!                                        └─▶ neither: none with confidence 0, which is "unknown"
+//! ```
+//!
+//! A shutdown that went as it should has nothing to explain, whatever clues there are.
 
-use softoff_journal::record::Sign;
-
-use crate::attempt::Attempt;
 use crate::cause::Cause;
+use crate::clue::{Case, Clue};
 use crate::episode::{Candidate, CauseFinding, Outcome, Path, Verdict};
-use crate::marks::Marks;
-use crate::outcome::{End, Ender};
-use crate::phases::seconds;
-use crate::sight::Sight;
+use crate::outcome::Ender;
+use crate::weights::{PRIOR, SILENT, weight};
 
-/// All that classification looks at.
-#[derive(Debug)]
-pub struct Case<'a> {
-    /// The attempt.
-    pub attempt: &'a Attempt<'a>,
-    /// Its marks.
-    pub marks: &'a Marks,
-    /// How it ended.
-    pub end: &'a End,
-    /// Which way the request took.
-    pub path: Path,
-    /// How it is judged.
-    pub verdict: Verdict,
-    /// What could have been seen.
-    pub sight: &'a Sight,
-    /// Guest system, where known.
-    pub os: Option<&'a str>,
-    /// Boot clock up to which the attempt is known.
-    pub until: u64,
-}
+/// A cause is named where it is more likely than everything else together.
+const NAMED: f64 = 0.5;
+
+/// One of the silent causes is named only with evidence that tells it from the others.
+const TOLD_APART: f64 = 0.8;
+
+/// Candidates below this probability are not worth a thought.
+const WORTH_MENTIONING: f64 = 0.02;
+
+/// No answer is surer than this: the weights themselves are judgements.
+const SUREST: f64 = 0.99;
 
 /// The cause and all candidates, best first.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,118 +36,88 @@ pub struct Finding {
 }
 
 /// Names the cause.
-pub fn classify(case: &Case<'_>) -> Finding {
-    match case.end.outcome {
-        Outcome::Saved | Outcome::Migrated => nothing_to_explain(0.95),
-        Outcome::Soft => soft(case),
-        Outcome::Pending => pending(case),
-        Outcome::Ignored => asked(case),
-        Outcome::Slept if case.path == Path::Acpi => certain(Cause::GuestSleep, 0.97),
-        Outcome::Slept => nothing_to_explain(0.9),
-        Outcome::Rebooted => rebooted(case),
-        Outcome::Crashed => crashed(case),
-        Outcome::Hard => hard(case),
+pub fn classify(case: &Case<'_>, clues: &[Clue]) -> Finding {
+    if let Some(confidence) = nothing_to_explain(case) {
+        return named(Cause::None, confidence, Vec::new());
+    }
+    let ranked = ranked(clues);
+    let best = ranked.first().copied().filter(|best| best.confidence >= NAMED);
+    let silent =
+        ranked.iter().filter(|candidate| SILENT.contains(&candidate.code)).map(|one| one.confidence).sum();
+    match best {
+        Some(best) if !SILENT.contains(&best.code) || best.confidence >= TOLD_APART || ended_softly(case) => {
+            named(best.code, best.confidence, ranked)
+        }
+        _ if ignored(case) && silent > 0.0 => ignored_by(silent, ranked),
+        _ => unknown(ranked),
     }
 }
 
-fn soft(case: &Case<'_>) -> Finding {
-    match (case.verdict, &case.end.by) {
-        (Verdict::Slow, _) => unknown(&[]),
-        (_, Ender::Guest) => nothing_to_explain(0.99),
-        // Only libvirt's word, which is the same after a kill from outside.
-        _ => nothing_to_explain(0.6),
-    }
-}
-
-fn pending(case: &Case<'_>) -> Finding {
-    if case.path == Path::Acpi { asked(case) } else { unknown(&[]) }
-}
-
-fn rebooted(case: &Case<'_>) -> Finding {
-    match case.verdict {
-        Verdict::Clean | Verdict::Slow => nothing_to_explain(0.95),
-        Verdict::Failed if case.end.by == Ender::Guest => certain(Cause::GuestRebooted, 0.95),
-        Verdict::Failed => asked(case),
-    }
-}
-
-fn crashed(case: &Case<'_>) -> Finding {
-    match case.end.by {
-        Ender::Guest => certain(Cause::GuestCrashed, 0.95),
-        Ender::Qemu => certain(Cause::HostQemuCrash, 0.95),
-        _ => unknown(&[(Cause::HostQemuCrash, 0.45), (Cause::HostKilled, 0.45)]),
-    }
-}
-
-fn hard(case: &Case<'_>) -> Finding {
-    match &case.end.by {
-        Ender::Stranger(..) => certain(Cause::HostKilled, 0.97),
-        Ender::Console => certain(Cause::HostKilled, 0.9),
-        Ender::Libvirt if case.path == Path::Acpi => asked(case),
-        Ender::Libvirt if case.sight.earlier_presses => certain(Cause::OperatorDestroy, 0.9),
-        Ender::Libvirt => unknown(&[
-            (Cause::OperatorDestroy, 0.4),
-            (Cause::GuestIgnored, 0.2),
-            (Cause::GuestNotListening, 0.1),
-        ]),
-        _ => unknown(&[(Cause::HostKilled, 0.4), (Cause::OperatorDestroy, 0.3), (Cause::HostQemuCrash, 0.1)]),
-    }
-}
-
-/// The button was pressed and the guest did not power off: how far did the press get?
-fn asked(case: &Case<'_>) -> Finding {
-    if !case.sight.s5 {
-        return unknown(&[
-            (Cause::GuestIgnored, 0.4),
-            (Cause::GuestNotListening, 0.2),
-            (Cause::GuestHung, 0.1),
-        ]);
-    }
-    if case.marks.acknowledged.is_some() {
-        return ignored(case);
-    }
-    if press_was_lost(case.attempt) {
-        return certain(Cause::GuestNotListening, 0.97);
-    }
-    unknown(&[(Cause::GuestHung, 0.4), (Cause::HostPaused, 0.2), (Cause::HostCpu, 0.2)])
-}
-
-/// Every press found PWRBTN_EN clear, so QEMU dropped it.
-fn press_was_lost(attempt: &Attempt<'_>) -> bool {
-    let mut presses = attempt.signs().filter_map(|(_, sign)| match sign {
-        Sign::PowerButton { enabled } => Some(*enabled),
+/// How sure it is that the shutdown went as it should; none where it did not, or nobody knows.
+fn nothing_to_explain(case: &Case<'_>) -> Option<f64> {
+    match (case.end.outcome, case.verdict) {
+        (Outcome::Pending, _) => None,
+        (Outcome::Soft, Verdict::Clean) if case.end.by == Ender::Guest => Some(SUREST),
+        (_, Verdict::Clean) => Some(0.95),
         _ => None,
-    });
-    let first = presses.next();
-    first == Some(Some(false)) && presses.all(|enabled| enabled == Some(false))
+    }
 }
 
-/// Acknowledged, then nothing. How sure that is depends on how long was waited; what it is, the
-/// path does not tell.
-fn ignored(case: &Case<'_>) -> Finding {
-    let acknowledged = case.marks.acknowledged.unwrap_or(case.until);
-    let stopped = case.marks.told.unwrap_or(case.until);
-    let confidence = healthy_would_be_off(seconds(stopped.saturating_sub(acknowledged)));
-    let mut candidates = vec![Candidate { code: Cause::GuestIgnored, confidence }];
-    candidates.extend(
-        behind_ignored(case).into_iter().map(|code| Candidate { code, confidence: confidence / 8.0 }),
-    );
-    Finding { cause: finding(Cause::GuestIgnored, confidence), candidates }
+/// All causes by probability, without those that are out of the question.
+fn ranked(clues: &[Clue]) -> Vec<Candidate> {
+    let odds: Vec<(Cause, f64)> = Cause::ALL.iter().map(|cause| (*cause, odds(*cause, clues))).collect();
+    // "Something else" has odds of one.
+    let all = 1.0 + odds.iter().map(|(_, odds)| odds).sum::<f64>();
+    let mut ranked: Vec<Candidate> = odds
+        .into_iter()
+        .map(|(code, odds)| Candidate { code, confidence: rounded((odds / all).min(SUREST)) })
+        .filter(|candidate| candidate.confidence >= WORTH_MENTIONING)
+        .collect();
+    ranked.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    ranked
 }
 
-/// What looks like this from outside. Another press that is acknowledged too rules out a display
-/// that only had to wake; a guest that is no Windows has none of the Windows policies.
-fn behind_ignored(case: &Case<'_>) -> Vec<Cause> {
-    let windows = case.os.is_none_or(|os| os.contains("microsoft.com"));
-    let pressed_again = crate::outcome::presses(case.attempt) > 1;
-    let mut causes = vec![Cause::GuestButtonDisabled, Cause::GuestAppBlocked];
-    if windows {
-        causes.extend([Cause::GuestLogonRequired, Cause::GuestShutdownTracker]);
-    }
-    if windows && !pressed_again {
-        causes.push(Cause::GuestDisplayAsleep);
-    }
-    causes
+/// A cause for which there is no clue has no odds at all.
+fn odds(cause: Cause, clues: &[Clue]) -> f64 {
+    let weights = clues.iter().map(|clue| clue.strength * weight(clue.kind, cause));
+    let supported = clues.iter().any(|clue| weight(clue.kind, cause) > 0.0);
+    if supported { (PRIOR + weights.sum::<f64>()).exp() } else { 0.0 }
+}
+
+/// The guest acknowledged the request and lived on.
+fn ignored(case: &Case<'_>) -> bool {
+    case.heard().is_some()
+        && matches!(case.end.outcome, Outcome::Hard | Outcome::Pending | Outcome::Ignored)
+        && matches!(case.path, Path::Acpi | Path::Agent)
+}
+
+fn ended_softly(case: &Case<'_>) -> bool {
+    case.end.outcome == Outcome::Soft
+}
+
+fn ignored_by(silent: f64, ranked: Vec<Candidate>) -> Finding {
+    let mut finding = named(Cause::GuestIgnored, rounded(silent.min(SUREST)), ranked);
+    finding.candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    finding
+}
+
+fn named(code: Cause, confidence: f64, ranked: Vec<Candidate>) -> Finding {
+    let mut candidates = vec![Candidate { code, confidence }];
+    candidates.extend(ranked.into_iter().filter(|candidate| candidate.code != code));
+    Finding { cause: finding(code, confidence), candidates }
+}
+
+fn unknown(ranked: Vec<Candidate>) -> Finding {
+    Finding { cause: finding(Cause::None, 0.0), candidates: ranked }
+}
+
+fn finding(code: Cause, confidence: f64) -> CauseFinding {
+    CauseFinding { code, confidence, scenario: code.scenario() }
+}
+
+/// Two digits: more would claim more than the weights hold.
+fn rounded(probability: f64) -> f64 {
+    (probability * 100.0).round() / 100.0
 }
 
 /// The share of healthy shutdowns that are over after `waited` seconds, from 51 complete cycles in
@@ -171,21 +133,4 @@ pub fn healthy_would_be_off(waited: f64) -> f64 {
         before = point;
     }
     before.1
-}
-
-fn certain(code: Cause, confidence: f64) -> Finding {
-    Finding { cause: finding(code, confidence), candidates: vec![Candidate { code, confidence }] }
-}
-
-fn nothing_to_explain(confidence: f64) -> Finding {
-    certain(Cause::None, confidence)
-}
-
-fn unknown(candidates: &[(Cause, f64)]) -> Finding {
-    let candidates = candidates.iter().map(|&(code, confidence)| Candidate { code, confidence }).collect();
-    Finding { cause: finding(Cause::None, 0.0), candidates }
-}
-
-fn finding(code: Cause, confidence: f64) -> CauseFinding {
-    CauseFinding { code, confidence, scenario: code.scenario() }
 }

@@ -131,6 +131,8 @@ pub enum Outcome {
     Saved,
     /// Moved to another host.
     Migrated,
+    /// It ended, and nothing recorded tells how: a hook alone, under a libvirt that gives it no reason.
+    Unknown,
 }
 
 /// How an episode is to be judged.
@@ -143,6 +145,8 @@ pub enum Verdict {
     Slow,
     /// It did not do what was asked, or cost the guest its state.
     Failed,
+    /// What was recorded does not tell: not how it ended, or not how long it took.
+    Unknown,
 }
 
 /// A stretch of an episode.

@@ -1,31 +1,69 @@
 //! Evidence: what was seen, told in sentences and in the order of time.
 
-use softoff_journal::record::{HookCall, Operation, ReasonSource, Sign};
+use softoff_journal::record::{HookCall, LibvirtCall, Operation, ReasonSource, Sign};
 
 use crate::attempt::{self, Attempt};
 use crate::cause::Cause;
+use crate::classify::Finding;
+use crate::clue::{Case, Clue};
 use crate::episode::{Evidence, Source};
 use crate::marks::{self, Marks};
 use crate::outcome::{is_libvirt, signal_name, who};
 use crate::phases::seconds;
 use crate::run::{Fact, What};
+use crate::weights;
 
 /// The most pieces of evidence an episode carries; what repeats beyond tells nothing new.
 const MOST: usize = 100;
 
-/// What was seen during an attempt, as it bears on `cause`.
-pub fn evidence(attempt: &Attempt<'_>, marks: &Marks, cause: Cause) -> Vec<Evidence> {
-    let teller = Teller { attempt, marks };
+/// What was seen during an attempt: its facts, and the clues with what each is worth for the cause
+/// that was found, or for the likeliest candidate where none was.
+pub fn evidence(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<Evidence> {
+    let (attempt, marks) = (case.attempt, case.marks);
+    let found = case.run.watched.as_ref().and_then(|(_, process)| process.agent.as_ref());
+    let agent = found.map(|channel| channel.port.as_str());
+    let mut told = facts(&Teller { attempt, marks, agent });
+    let causes = judged_by(finding);
+    for clue in clues {
+        let weight =
+            causes.iter().map(|cause| clue.strength * weights::weight(clue.kind, *cause)).fold(0.0, stronger);
+        let at_seconds = since(marks.request, clue.at);
+        if !clue.text.is_empty() {
+            told.push(Evidence { source: clue.source, at_seconds, text: clue.text.clone(), weight });
+        } else if let Some(fact) = told.iter_mut().find(|fact| fact.at_seconds.total_cmp(&at_seconds).is_eq())
+        {
+            fact.weight = stronger(fact.weight, weight);
+        }
+    }
+    told.sort_by(|a, b| a.at_seconds.total_cmp(&b.at_seconds));
+    told
+}
+
+/// The causes that evidence is weighed by.
+fn judged_by(finding: &Finding) -> Vec<Cause> {
+    match finding.cause.code {
+        Cause::GuestIgnored => weights::SILENT.to_vec(),
+        Cause::None => finding.candidates.first().map(|candidate| candidate.code).into_iter().collect(),
+        cause => vec![cause],
+    }
+}
+
+fn stronger(a: f64, b: f64) -> f64 {
+    if b.abs() > a.abs() { b } else { a }
+}
+
+/// Seconds after the request; negative before it.
+fn since(request: u64, at: u64) -> f64 {
+    if at >= request { seconds(at - request) } else { -seconds(request - at) }
+}
+
+fn facts(teller: &Teller<'_>) -> Vec<Evidence> {
     let mut told: Vec<Evidence> = Vec::new();
-    for fact in &attempt.facts {
+    for fact in &teller.attempt.facts {
         let Some(text) = teller.tell(fact) else { continue };
         if told.last().is_none_or(|last| last.text != text) && told.len() < MOST {
-            told.push(Evidence {
-                source: source(fact),
-                at_seconds: seconds(fact.boot_ns.saturating_sub(marks.request)),
-                text,
-                weight: weight(fact, cause, marks),
-            });
+            let (source, at_seconds) = (source(fact), since(teller.marks.request, fact.boot_ns));
+            told.push(Evidence { source, at_seconds, text, weight: 0.0 });
         }
     }
     told
@@ -42,6 +80,8 @@ fn source(fact: &Fact) -> Source {
 struct Teller<'a> {
     attempt: &'a Attempt<'a>,
     marks: &'a Marks,
+    /// QEMU's id of the agent's port.
+    agent: Option<&'a str>,
 }
 
 impl Teller<'_> {
@@ -97,11 +137,11 @@ impl Teller<'_> {
             Sign::GuestPanicked => "the guest reported a panic".to_owned(),
             Sign::Signal { signal, sender } => self.signal(fact, *signal, sender),
             Sign::Exit { status, signal } => exit(*status, *signal),
-            Sign::VserportChange { .. }
-            | Sign::LibvirtCall { .. }
-            | Sign::LibvirtReturn { .. }
-            | Sign::OomKill
-            | Sign::Other(_) => return None,
+            Sign::VserportChange { id, open } => self.port(id, *open)?,
+            Sign::LibvirtCall { call, flags } => asked(*call, *flags),
+            Sign::LibvirtReturn { failed: false, .. } | Sign::Other(_) => return None,
+            Sign::LibvirtReturn { call, failed: true } => format!("libvirt refused to {}", verb(*call)),
+            Sign::OomKill => "the kernel was out of memory and chose to kill QEMU".to_owned(),
         })
     }
 
@@ -117,11 +157,37 @@ impl Teller<'_> {
         raised.then(|| "the SCI was raised in the guest".to_owned())
     }
 
+    /// The agent's port; what other channels do tells nothing here.
+    fn port(&self, id: &str, open: bool) -> Option<String> {
+        let is_agents = self.agent.is_some_and(|port| port == id || port.starts_with(id));
+        let what =
+            if open { "opened its port: it runs" } else { "closed its port: it was stopped, or ended" };
+        is_agents.then(|| format!("the guest agent {what}"))
+    }
+
     fn signal(&self, fact: &Fact, signal: i32, sender: &softoff_journal::record::Sender) -> String {
         let after_s5 = self.marks.s5.is_some_and(|s5| s5 <= fact.boot_ns);
         let usual =
             if is_libvirt(sender) && after_s5 && signal == 15 { ", as after every power-off" } else { "" };
         format!("{} sent {} to QEMU{usual}", who(sender), signal_name(signal))
+    }
+}
+
+fn asked(call: LibvirtCall, flags: u32) -> String {
+    let way = match (call, flags) {
+        (LibvirtCall::Shutdown | LibvirtCall::Reboot, 1) => " by its power button",
+        (LibvirtCall::Shutdown | LibvirtCall::Reboot, 2) => " by its agent",
+        _ => "",
+    };
+    format!("libvirt was asked to {}{way}", verb(call))
+}
+
+fn verb(call: LibvirtCall) -> &'static str {
+    match call {
+        LibvirtCall::Shutdown => "shut the domain down",
+        LibvirtCall::Destroy => "destroy the domain",
+        LibvirtCall::Reboot => "reboot the domain",
+        LibvirtCall::Reset => "reset the domain",
     }
 }
 
@@ -167,22 +233,4 @@ fn span(nanos: u64) -> String {
         1_000_000..1_000_000_000 => format!("{} ms", nanos / 1_000_000),
         _ => format!("{:.1} s", seconds(nanos)),
     }
-}
-
-/// 1 for the facts that decide the cause, 0 for context.
-fn weight(fact: &Fact, cause: Cause, marks: &Marks) -> f64 {
-    let Some(sign) = fact.sign() else { return 0.0 };
-    let decides = match cause {
-        Cause::GuestNotListening => matches!(sign, Sign::PowerButton { enabled: Some(false) }),
-        Cause::GuestIgnored => Some(fact.boot_ns) == marks.acknowledged || Some(fact.boot_ns) == marks.told,
-        Cause::GuestSleep => matches!(sign, Sign::SuspendRequest | Sign::SuspendDisk),
-        Cause::GuestRebooted => matches!(sign, Sign::ResetRequest { .. } | Sign::Reset { .. }),
-        Cause::GuestCrashed => matches!(sign, Sign::GuestPanicked),
-        Cause::OperatorDestroy | Cause::HostKilled => {
-            matches!(sign, Sign::Signal { .. } | Sign::Killed { .. })
-        }
-        Cause::HostQemuCrash => matches!(sign, Sign::Exit { .. }),
-        _ => false,
-    };
-    f64::from(u8::from(decides))
 }

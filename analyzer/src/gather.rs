@@ -17,7 +17,9 @@ use std::collections::{BinaryHeap, HashMap};
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
-use softoff_journal::record::{HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, TracerState};
+use softoff_journal::record::{
+    Activity, HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, TracerState, Window,
+};
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
 
@@ -44,9 +46,14 @@ pub struct Analysis {
     pub defects: Vec<Defect>,
 }
 
-/// Analyses a whole journal, as [`softoff_journal::Reader`] streams it.
-pub fn analyze(items: impl IntoIterator<Item = Result<Entry, Defect>>, as_of: Option<AsOf>) -> Analysis {
-    let mut analyzer = Analyzer::default();
+/// Analyses a whole journal, as [`softoff_journal::Reader`] streams it. `slow` is how long a shutdown
+/// may take before it counts as slow, in nanoseconds: [`limits::SLOW`] where nobody says otherwise.
+pub fn analyze(
+    items: impl IntoIterator<Item = Result<Entry, Defect>>,
+    as_of: Option<AsOf>,
+    slow: u64,
+) -> Analysis {
+    let mut analyzer = Analyzer::new(slow);
     let mut defects = Vec::new();
     for item in items {
         match item {
@@ -78,19 +85,25 @@ fn bad_lines(defects: &[Defect]) -> HashMap<Uuid, u64> {
 ///
 /// Records of one boot may come out of order by up to [`limits::REORDER`]; the reader's order by
 /// boot clock is more than enough.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Analyzer {
     boots: Vec<Gathering>,
+    slow: u64,
 }
 
 impl Analyzer {
+    /// One that calls shutdowns slow from `slow` nanoseconds on.
+    pub fn new(slow: u64) -> Self {
+        Self { boots: Vec::new(), slow }
+    }
+
     /// Takes one record.
     pub fn push(&mut self, entry: Entry) {
         let provenance = &entry.origin.provenance;
         let boot = Boot { id: provenance.boot_id, host: provenance.host.clone() };
         let known = self.boots.iter().position(|gathering| gathering.boot == boot);
         let at = known.unwrap_or_else(|| {
-            self.boots.push(Gathering::new(boot));
+            self.boots.push(Gathering::new(boot, self.slow));
             self.boots.len() - 1
         });
         self.boots[at].push(entry.record);
@@ -125,6 +138,8 @@ struct Gathering {
     now: u64,
     /// When open runs were last looked through.
     settled_at: u64,
+    /// From how many nanoseconds on a shutdown is slow.
+    slow: u64,
     done: Vec<(u64, Episode)>,
 }
 
@@ -174,9 +189,10 @@ impl Watch {
 }
 
 impl Gathering {
-    fn new(boot: Boot) -> Self {
+    fn new(boot: Boot, slow: u64) -> Self {
         Self {
             boot,
+            slow,
             waiting: BinaryHeap::new(),
             open: Vec::new(),
             watch: Watch::default(),
@@ -209,7 +225,8 @@ impl Gathering {
             Event::Qemu(process) => self.qemu(boot_ns, process),
             Event::Tracer(state) => self.watch.note(boot_ns, &state),
             Event::Probe(hit) => self.probe(boot_ns, wall, hit),
-            Event::Window(_) | Event::Activity(_) => {}
+            Event::Window(window) => self.window(boot_ns, &window),
+            Event::Activity(activity) => self.activity(boot_ns, &activity),
             Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
         if boot_ns.saturating_sub(self.settled_at) > limits::SETTLE_AFTER_RELEASE {
@@ -267,6 +284,16 @@ impl Gathering {
         self.open[at].add(Fact { boot_ns, wall, what: What::Sign(hit.sign) });
     }
 
+    fn window(&mut self, boot_ns: u64, window: &Window) {
+        let at = self.run_for_process(window.process);
+        self.open[at].activity.note(boot_ns, window);
+    }
+
+    fn activity(&mut self, boot_ns: u64, activity: &Activity) {
+        let at = self.run_for_process(activity.process);
+        self.open[at].activity.add(boot_ns, activity);
+    }
+
     fn loss(&mut self, boot_ns: u64, loss: &Loss) {
         if let Some(at) = loss.process.and_then(|process| self.find_process(process)) {
             self.open[at].lost += loss.count;
@@ -306,7 +333,8 @@ impl Gathering {
 
     fn close(&mut self, runs: Vec<Run>, now: u64) {
         for run in runs {
-            let context = assemble::Context { watch: &self.watch, losses: &self.losses, now };
+            let (watch, losses) = (&self.watch, self.losses.as_slice());
+            let context = assemble::Context { watch, losses, now, slow: self.slow };
             self.done.extend(assemble::episodes(&run, &context));
         }
     }

@@ -1,10 +1,10 @@
 //! Journal records in, episodes out: pure functions over values, no I/O.
 //!
 //! ```text
-//! Entry ─▶ gather ─▶ Run ─▶ attempt ─▶ marks ─▶ phases ───┐
-//!          by boot,  one     a request  request, SCI,      ├─▶ assemble ─▶ Episode
-//!          UUID and  life    and what   ack, S5, …, ─▶ outcome ─▶ classify ─▶ advice
-//!          process   of one  came of it release    evidence ─┘
+//! Entry ─▶ gather ─▶ Run ─▶ attempt ─▶ marks ─▶ phases ─────────────────────────┐
+//!          by boot,  one     a request  request, SCI,                            ├─▶ assemble ─▶ Episode
+//!          UUID and  life    and what   ack, S5, …, ─▶ outcome ─▶ clues ─▶ classify ─▶ advice
+//!          process   of one  came of it release                     └─▶ evidence, risk ─┘
 //!                    QEMU
 //! ```
 //!
@@ -12,16 +12,21 @@
 //! * [`run`] is one life of one QEMU process; its facts are all that is known of it.
 //! * [`attempt`] finds the attempts to end it: the state machine of a shutdown.
 //! * [`marks`] are the moments that divide an attempt, [`phases`] the stretches between them.
-//! * [`outcome`] says how it ended, [`classify`] why, [`advice`] what to do.
+//! * [`outcome`] says how it ended, [`classify`] why, [`advice`] what to do, [`risk`] what it may have cost.
+//! * [`activity`] is what the guest did to disks and CPUs, [`agent`] the port of its agent.
+//! * [`clue`] finds what bears on the cause, [`weights`] is the table of what each clue is worth.
 //! * [`sight`] is what could have been seen: only then does absence mean anything.
 //! * [`evidence`] tells what was seen, in sentences.
 //! * [`episode`] is what comes out, the contract `softoff.episode/1`; [`cause`] its vocabulary.
 
+pub mod activity;
 pub mod advice;
+pub mod agent;
 mod assemble;
 pub mod attempt;
 pub mod cause;
 pub mod classify;
+pub mod clue;
 pub mod episode;
 pub mod evidence;
 pub mod gather;
@@ -29,8 +34,10 @@ pub mod limits;
 pub mod marks;
 pub mod outcome;
 pub mod phases;
+pub mod risk;
 pub mod run;
 pub mod sight;
+pub mod weights;
 
 pub use cause::Cause;
 pub use episode::Episode;

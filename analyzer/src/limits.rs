@@ -28,3 +28,19 @@ pub const LOSS_PERIOD: u64 = 2 * SECOND;
 /// The most facts kept of one run. Sentinels give some tens for a shutdown; only a guest that
 /// resets or misuses its registers without end comes near this, and what goes is counted as lost.
 pub const FACTS_PER_RUN: usize = 20_000;
+
+/// The most stretches of activity kept of one run; beyond it the older ones are put together.
+pub const STRETCHES_PER_RUN: usize = 8_192;
+
+/// A disk that has requests in flight and completes none for this long is stalled, in milliseconds:
+/// far above what a loaded disk needs, below the time-outs of guests.
+pub const STALL_MS: u64 = 2_000;
+
+/// Something has to last this long to be called long, whatever share of a shutdown it has.
+pub const LONG: u64 = 3 * SECOND;
+
+/// So long a guest has to be idle before that means anything: services pause too.
+pub const IDLE: u64 = 5 * SECOND;
+
+/// A machine that was started within this time may still be on its first boot.
+pub const YOUNG: u64 = 1800 * SECOND;

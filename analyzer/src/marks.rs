@@ -41,7 +41,7 @@ impl Marks {
         let sci = search.next(|fact| fact.sign().is_some_and(is_sci_raised));
         let acknowledged = if sci.is_some() { search.next(is_acknowledgement) } else { None };
         let s5 = search.next(|fact| fact.sign().is_some_and(attempt::is_s5));
-        let told = search.next(|fact| fact.sign().is_some_and(is_told));
+        let told = search.told(s5);
         let gone = search
             .next(|fact| matches!(fact.sign(), Some(Sign::Exit { .. })))
             .or_else(|| search.next(|fact| fact.operation() == Some(&Operation::Stopped)));
@@ -79,6 +79,17 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
+    /// libvirt sends its signal as soon as it hears of S5; QEMU takes it once the vCPUs are stopped and
+    /// the disks flushed.
+    fn told(&mut self, s5: Option<u64>) -> Option<u64> {
+        let told = self.next(|fact| fact.sign().is_some_and(is_told))?;
+        if s5.is_some() {
+            let stopped = |fact: &Fact| matches!(fact.sign(), Some(Sign::VmStop { .. }));
+            return self.next(stopped).or(Some(told));
+        }
+        Some(told)
+    }
+
     fn next(&mut self, test: impl Fn(&Fact) -> bool) -> Option<u64> {
         let fact = self.attempt.facts.iter().find(|fact| fact.boot_ns >= self.from && test(fact))?;
         self.from = fact.boot_ns;
@@ -98,12 +109,17 @@ pub fn is_sci_raised(sign: &Sign) -> bool {
 }
 
 /// The guest cleared PWRBTN_STS (write one to clear), from one of its vCPUs.
-fn is_acknowledgement(fact: &Fact) -> bool {
+pub fn is_acknowledgement(fact: &Fact) -> bool {
     match fact.sign() {
         Some(Sign::Sci { vcpu: true, status, .. }) => has_button(*status, false),
         Some(Sign::PortIo { port, write: true, value }) => is_button_status(*port, *value),
         _ => false,
     }
+}
+
+/// Whether any press reached the guest's PM1 block at all.
+pub fn reached_guest(attempt: &Attempt<'_>) -> bool {
+    attempt.any(|sign| is_sci_raised(sign) || matches!(sign, Sign::PowerButton { .. }))
 }
 
 fn is_button_status(port: u16, value: u32) -> bool {

@@ -1,11 +1,12 @@
 //! Outcome: how an attempt ended and which way the request took. Only what follows from the path.
 
-use softoff_journal::record::{Sender, ShutoffReason, Sign};
+use softoff_journal::record::{HookCall, LibvirtCall, Sender, ShutoffReason, Sign};
 
+use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
 use crate::episode::{Outcome, Path, Verdict};
-use crate::limits;
 use crate::marks::Marks;
+use crate::run::What;
 use crate::sight::Sight;
 
 /// The way out of an attempt.
@@ -26,6 +27,8 @@ pub enum Ender {
     Libvirt,
     /// A signal of another process.
     Stranger(Sender, i32),
+    /// The kernel's OOM killer.
+    OomKiller,
     /// `quit` over QMP, which libvirt never sends, or a closed display window.
     Console,
     /// QEMU itself.
@@ -56,8 +59,8 @@ fn gone(attempt: &Attempt<'_>, marks: &Marks, sight: &Sight) -> End {
     if panicked(attempt) {
         return new(Outcome::Crashed, Ender::Guest);
     }
-    let killer = killer(attempt);
-    if let Some(ender @ (Ender::Stranger(..) | Ender::Console)) = killer {
+    let killer = killer(attempt).or_else(|| told_by_log(attempt));
+    if let Some(ender @ (Ender::Stranger(..) | Ender::OomKiller | Ender::Console)) = killer {
         return new(Outcome::Hard, ender);
     }
     match attempt.facts.iter().rev().find_map(|fact| fact.reason()) {
@@ -85,13 +88,14 @@ fn without_reason(
         Some(_) if sight.s5 => new(Outcome::Hard, Ender::Libvirt),
         None if attempt.any(is_crash) => new(Outcome::Crashed, Ender::Qemu),
         None if reason == Some(&ShutoffReason::Crashed) => new(Outcome::Crashed, Ender::Unknown),
-        _ => new(Outcome::Hard, Ender::Unknown),
+        _ => new(Outcome::Unknown, Ender::Unknown),
     }
 }
 
 /// Who ended QEMU while the guest ran, by the first sign of it.
 fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
     attempt.signs().find_map(|(_, sign)| match sign {
+        Sign::OomKill => Some(Ender::OomKiller),
         Sign::Signal { signal, sender } if is_deadly_from_outside(*signal) => {
             Some(sender_of(sender, *signal))
         }
@@ -102,6 +106,18 @@ fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
         }
         _ => None,
     })
+}
+
+/// Who QEMU itself says it was ended by, where no probe saw it. libvirt's signal follows every S5.
+fn told_by_log(attempt: &Attempt<'_>) -> Option<Ender> {
+    let calls = attempt.facts.iter().rev().filter_map(|fact| match &fact.what {
+        What::Hook(HookCall { terminated, .. }) => terminated.as_ref(),
+        What::Sign(_) => None,
+    });
+    let terminated = calls.into_iter().next()?;
+    let name = terminated.name.as_deref()?.rsplit('/').next()?;
+    let sender = Sender { pid: terminated.pid?, comm: name.to_owned() };
+    (!is_libvirt(&sender)).then_some(Ender::Stranger(sender, terminated.signal))
 }
 
 fn sender_of(sender: &Sender, signal: i32) -> Ender {
@@ -155,20 +171,57 @@ fn by_host(attempt: &Attempt<'_>) -> bool {
 }
 
 /// Which way the request took and who asked, as far as it was seen.
-pub fn request(attempt: &Attempt<'_>, marks: &Marks, end: &End) -> (Path, Option<String>) {
+pub fn request(
+    attempt: &Attempt<'_>,
+    marks: &Marks,
+    end: &End,
+    port: Option<&Port>,
+) -> (Path, Option<String>) {
     if attempt.any(attempt::is_press) {
         return (Path::Acpi, Some(presser(attempt)));
+    }
+    if let Some((at, flags)) = asked_libvirt(attempt) {
+        return (way_of(at, flags, port), Some("libvirt, on a client's behalf".to_owned()));
     }
     match &end.by {
         Ender::Guest => (Path::Guest, Some("the guest, or its agent on somebody's behalf".to_owned())),
         Ender::Stranger(sender, signal) => {
             (Path::Signal, Some(format!("{} with {}", who(sender), signal_name(*signal))))
         }
+        Ender::OomKiller => (Path::Signal, Some("the kernel's OOM killer".to_owned())),
         Ender::Console => (Path::Destroy, Some("a QMP client (quit) or a closed display window".to_owned())),
         Ender::Libvirt => (Path::Destroy, Some("libvirt".to_owned())),
         Ender::Qemu | Ender::Unknown if marks.s5.is_some() => (Path::Guest, None),
         Ender::Qemu | Ender::Unknown => (Path::None, None),
     }
+}
+
+/// The first soft request that libvirt was asked for: when, and with which flags.
+fn asked_libvirt(attempt: &Attempt<'_>) -> Option<(u64, u32)> {
+    attempt.signs().find_map(|(fact, sign)| match sign {
+        Sign::LibvirtCall { call: LibvirtCall::Shutdown | LibvirtCall::Reboot, flags } => {
+            Some((fact.boot_ns, *flags))
+        }
+        _ => None,
+    })
+}
+
+/// Unless it is told the way, libvirt asks the agent where one is connected, else the button.
+fn way_of(at: u64, flags: u32, port: Option<&Port>) -> Path {
+    let open = port.and_then(|port| port.is_open(at)).unwrap_or(false);
+    match flags {
+        0 if open => Path::Agent,
+        flags if flags & SHUTDOWN_GUEST_AGENT != 0 => Path::Agent,
+        _ => Path::Acpi,
+    }
+}
+
+/// `VIR_DOMAIN_SHUTDOWN_GUEST_AGENT` and `VIR_DOMAIN_REBOOT_GUEST_AGENT` (libvirt's public API).
+pub const SHUTDOWN_GUEST_AGENT: u32 = 2;
+
+/// Whether libvirt was asked for a restart, not an end.
+pub fn restart_was_asked(attempt: &Attempt<'_>) -> bool {
+    attempt.any(|sign| matches!(sign, Sign::LibvirtCall { call: LibvirtCall::Reboot, .. }))
 }
 
 fn presser(attempt: &Attempt<'_>) -> String {
@@ -194,7 +247,7 @@ pub fn presses(attempt: &Attempt<'_>) -> u32 {
 
 /// Whether a soft request was followed by a hard stop.
 pub fn escalated(path: Path, end: &End, marks: &Marks) -> bool {
-    path == Path::Acpi && (end.outcome == Outcome::Hard || was_reset(end, marks))
+    matches!(path, Path::Acpi | Path::Agent) && (end.outcome == Outcome::Hard || was_reset(end, marks))
 }
 
 /// Reset from outside before the guest was off, as opposed to `virsh reboot`, which waits for S5.
@@ -202,10 +255,13 @@ fn was_reset(end: &End, marks: &Marks) -> bool {
     end.outcome == Outcome::Rebooted && end.by == Ender::Libvirt && marks.s5.is_none()
 }
 
-/// The verdict, from the outcome, who ended it and how long it took.
-pub fn verdict(end: &End, path: Path, marks: &Marks, nanos: u64) -> Verdict {
-    let slow = nanos >= limits::SLOW;
+/// The verdict, from the outcome, who ended it and whether it took long.
+pub fn verdict(attempt: &Attempt<'_>, end: &End, path: Path, marks: &Marks, slow: bool) -> Verdict {
     match end.outcome {
+        // How long it took is part of the verdict.
+        Outcome::Soft if end.by == Ender::Unknown => Verdict::Unknown,
+        Outcome::Unknown => Verdict::Unknown,
+        Outcome::Rebooted if restart_was_asked(attempt) => Verdict::Clean,
         Outcome::Rebooted if was_reset(end, marks) => Verdict::Failed,
         Outcome::Soft | Outcome::Pending if slow => Verdict::Slow,
         Outcome::Soft | Outcome::Pending | Outcome::Saved | Outcome::Migrated => Verdict::Clean,

@@ -1,13 +1,21 @@
 //! Phases: the stretches between the marks of an attempt; contiguous, in order, never negative.
 
-use crate::attempt::{Attempt, Close};
+use crate::attempt::{self, Attempt, Close};
 use crate::episode::{Phase, PhaseName};
 use crate::marks::Marks;
 
+/// Where the guest phase stands among all. A request that presses no button begins there.
+const GUEST: usize = 2;
+
 /// The phases of an attempt, and sentences on the marks that are missing between them.
 pub fn phases(attempt: &Attempt<'_>, marks: &Marks) -> (Vec<Phase>, Vec<String>) {
-    let mut walk =
-        Walk { from: marks.request, origin: marks.request, next: 0, phases: Vec::new(), missing: Vec::new() };
+    let mut walk = Walk {
+        from: marks.request,
+        origin: marks.request,
+        next: if attempt.any(attempt::is_press) { 0 } else { GUEST },
+        phases: Vec::new(),
+        missing: Vec::new(),
+    };
     for (index, (_, at)) in marks.ends().into_iter().enumerate() {
         if let Some(at) = at {
             walk.step(index, at, marks);

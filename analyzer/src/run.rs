@@ -8,6 +8,7 @@ use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
 use uuid::Uuid;
 
+use crate::activity::Timeline;
 use crate::{attempt, limits};
 
 /// The host and boot a run belongs to.
@@ -36,6 +37,8 @@ pub struct Run {
     pub watched: Option<(u64, QemuProcess)>,
     /// What happened, in no particular order until [`Run::in_order`].
     pub facts: Vec<Fact>,
+    /// What its guest did while a window was open.
+    pub activity: Timeline,
     /// Facts and events that are known to be missing.
     pub lost: u64,
 }
@@ -71,6 +74,7 @@ impl Run {
             process: None,
             watched: None,
             facts: Vec::new(),
+            activity: Timeline::default(),
             lost: 0,
         }
     }
@@ -99,6 +103,7 @@ impl Run {
         self.process = self.process.or(other.process);
         self.watched = self.watched.take().or(other.watched);
         self.facts.extend(other.facts);
+        self.activity.absorb(other.activity);
         self.lost += other.lost;
     }
 

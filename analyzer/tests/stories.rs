@@ -113,8 +113,9 @@ fn sigterm_from_libvirt_proves_nothing_to_a_probe_that_cannot_see_s5() {
     let story = Story::default().started(-100.0).found(-100.0, Coverage::Process);
     let reason = Some(ShutoffReason::Shutdown);
     let episode = story.terminated(0.0, "libvirtd").exit(0.1).released(0.2, reason).episode();
-    assert_eq!((episode.outcome, episode.verdict), (Outcome::Soft, Verdict::Clean));
-    assert!(episode.cause.confidence < 0.9);
+    // libvirt's word for a power-off is the same after a kill from outside, and nobody saw how long it took.
+    assert_eq!(judged(&episode), (Outcome::Soft, Verdict::Unknown, Cause::None));
+    assert_eq!(episode.cause.confidence.to_bits(), 0);
 }
 
 #[test]

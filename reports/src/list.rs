@@ -83,7 +83,7 @@ fn line(row: &Row, widths: &[usize; COLUMNS], screen: Screen, verdict: Option<Ve
 
 fn totals(episodes: &[Episode]) -> String {
     let of = |verdict| episodes.iter().filter(|episode| episode.verdict == verdict).count();
-    let counts: Vec<_> = [Verdict::Clean, Verdict::Slow, Verdict::Failed]
+    let counts: Vec<_> = [Verdict::Clean, Verdict::Slow, Verdict::Failed, Verdict::Unknown]
         .into_iter()
         .filter(|verdict| of(*verdict) > 0)
         .map(|verdict| format!("{} {}", of(verdict), story::verdict(verdict)))

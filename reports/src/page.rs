@@ -80,5 +80,6 @@ fn totals(episodes: &[&Episode]) -> Vec<Total> {
         count: episodes.iter().filter(|episode| episode.verdict == verdict).count(),
         verdict: story::verdict(verdict),
     };
-    [Verdict::Clean, Verdict::Slow, Verdict::Failed].map(total).into()
+    let unknown = Some(total(Verdict::Unknown)).filter(|total| total.count > 0);
+    [Verdict::Clean, Verdict::Slow, Verdict::Failed].map(total).into_iter().chain(unknown).collect()
 }

@@ -36,5 +36,6 @@ pub(crate) fn verdict_style(verdict: Verdict) -> Style {
         Verdict::Clean => AnsiColor::Green.on_default(),
         Verdict::Slow => AnsiColor::Yellow.on_default(),
         Verdict::Failed => AnsiColor::Red.on_default().bold(),
+        Verdict::Unknown => AnsiColor::BrightBlack.on_default(),
     }
 }

@@ -158,6 +158,7 @@ pub(crate) const fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Clean => "clean",
         Verdict::Slow => "slow",
         Verdict::Failed => "failed",
+        Verdict::Unknown => "unknown",
     }
 }
 
@@ -172,6 +173,7 @@ const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Pending => "pending",
         Outcome::Saved => "saved",
         Outcome::Migrated => "migrated",
+        Outcome::Unknown => "unknown",
     }
 }
 
@@ -241,6 +243,7 @@ fn headline(episode: &Episode, name: &str) -> String {
         Outcome::Pending => format!("{name} was asked to shut down and has not ended yet{after}."),
         Outcome::Saved => format!("{name} was saved to disk{within}, not shut down."),
         Outcome::Migrated => format!("{name} was moved to another host{within}, not shut down."),
+        Outcome::Unknown => format!("{name} ended{after}; how was not recorded."),
     }
 }
 
@@ -252,6 +255,7 @@ fn soft_headline(verdict: Verdict, name: &str, took: Option<&str>) -> String {
         (Verdict::Slow, None) => format!("{name} shut down slowly."),
         (Verdict::Failed, Some(took)) => format!("{name} powered off after {took}, but not as it should."),
         (Verdict::Failed, None) => format!("{name} powered off, but not as it should."),
+        (Verdict::Unknown, _) => format!("{name} powered off; how long it took was not recorded."),
     }
 }
 

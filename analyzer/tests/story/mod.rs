@@ -6,10 +6,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
+use softoff_analyzer::limits::SLOW;
 use softoff_analyzer::{AsOf, Episode, analyze};
 use softoff_journal::record::{
-    Clocks, Coverage, HookCall, Operation, ProbeHit, ProcessId, Provenance, QemuProcess, ReasonSource,
-    Sender, ShutoffReason, Sign, TracerState,
+    Activity, AgentChannel, Bin, Clocks, Coverage, HookCall, HostLoad, LibvirtCall, Operation, ProbeHit,
+    ProcessId, Provenance, QemuProcess, ReasonSource, Sender, ShutoffReason, Sign, TracerState, Window,
+    WindowState,
 };
 use softoff_journal::{Defect, DefectKind, Entry, Event, Origin, Record};
 use uuid::Uuid;
@@ -90,6 +92,12 @@ impl Story {
     }
 
     pub fn found(self, seconds: f64, coverage: Coverage) -> Self {
+        self.found_with_agent(seconds, coverage, None)
+    }
+
+    /// `agent`: whether the domain's agent channel was open then; none without such a channel.
+    pub fn found_with_agent(self, seconds: f64, coverage: Coverage, agent: Option<bool>) -> Self {
+        let agent = agent.map(|open| AgentChannel { port: "channel0".to_owned(), open: Some(open) });
         let found = QemuProcess {
             process: self.process,
             domain: Some(self.domain.clone()),
@@ -99,13 +107,44 @@ impl Story {
             build_id: Some("ab12".to_owned()),
             version: None,
             accelerator: Some("kvm".to_owned()),
-            agent: None,
+            agent,
             state: None,
             coverage,
             missing: Vec::new(),
         };
         self.record(seconds - 500.0, Event::Tracer(TracerState::Ready { pid: 7, missing: Vec::new() }))
             .record(seconds + 0.01, Event::Qemu(found))
+    }
+
+    /// libvirt is asked, and begins to act.
+    pub fn called(self, seconds: f64, call: LibvirtCall, flags: u32) -> Self {
+        self.sign(seconds, Sign::LibvirtCall { call, flags })
+    }
+
+    pub fn refused(self, seconds: f64, call: LibvirtCall) -> Self {
+        self.sign(seconds, Sign::LibvirtReturn { call, failed: true })
+    }
+
+    pub fn state(self, seconds: f64, state: &str) -> Self {
+        self.sign(seconds, Sign::RunState { state: state.to_owned() })
+    }
+
+    pub fn guest_resets(self, seconds: f64) -> Self {
+        self.sign(seconds, Sign::ResetRequest { cause: "guest-reset".to_owned() })
+    }
+
+    pub fn agents_port(self, seconds: f64, open: bool) -> Self {
+        self.sign(seconds, Sign::VserportChange { id: "channel0".to_owned(), open })
+    }
+
+    /// A window in which every second is like ten of this bin, from one whole second to another.
+    pub fn measured(self, from: u32, to: u32, bin: Bin, host: HostLoad) -> Self {
+        let process = self.process;
+        let opened = Window { process, state: WindowState::Opened, missing: Vec::new() };
+        (from..to).fold(self.record(from.into(), Event::Window(opened)), |story, second| {
+            let activity = Activity { process, bin_ms: 100, vcpus: 1, bins: vec![bin; 10], host };
+            story.record(f64::from(second + 1), Event::Activity(activity))
+        })
     }
 
     /// `system_powerdown` up to the PM1 block.
@@ -189,7 +228,7 @@ impl Story {
         };
         let mut items: Vec<_> = self.entries().into_iter().map(Ok).collect();
         items.push(Err(torn));
-        let episodes = analyze(items, None).episodes;
+        let episodes = analyze(items, None, SLOW).episodes;
         assert!(episodes.iter().all(|episode| episode.completeness.bad_lines == 1));
         episodes
     }
@@ -216,5 +255,5 @@ pub fn entries(records: &[Record]) -> Vec<Entry> {
 }
 
 pub fn episodes(entries: Vec<Entry>, as_of: Option<AsOf>) -> Vec<Episode> {
-    analyze(entries.into_iter().map(Ok), as_of).episodes
+    analyze(entries.into_iter().map(Ok), as_of, SLOW).episodes
 }

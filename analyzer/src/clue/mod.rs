@@ -1,0 +1,78 @@
+//! Clues: what bears on the cause of an attempt, found in its facts and in the guest's activity.
+//!
+//! ```text
+//! facts ────▶ path: how far the press got, how it ended ──┐
+//! calls ────▶ libvirt: waited, refused, agent silent ─────┼─▶ Vec<Clue> ─▶ weights ─▶ classify
+//! activity ─▶ work: idle, at work; host: storage, CPU ────┘
+//! ```
+//!
+//! A clue is found only where its source watched and nothing of that time was lost: absence that
+//! proves nothing gives no clue.
+
+mod case;
+mod host;
+mod libvirt;
+mod path;
+mod work;
+
+pub use case::Case;
+
+use crate::episode::Source;
+
+macro_rules! kinds {
+    ($($kind:ident),* $(,)?) => {
+        /// What a clue is. What each is worth is in [`crate::weights::TABLE`].
+        #[allow(missing_docs, reason = "the table of weights says what each one means")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Kind { $($kind),* }
+
+        impl Kind {
+            /// All kinds.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+        }
+    };
+}
+
+kinds! {
+    ButtonOff, ButtonArmedLate, NoButton, Unacknowledged, Acknowledged, Waited, PressedAgain, SecondPressWorked,
+    NotWindows, IdleAtOnce, WorkedThenIdle, SustainedWrites, StillWorking, GuestLong, Spinning, Halted, HeavyUnarmed,
+    Initialising, AgentOpen, AgentClosed, Slept, Asleep, Restarted, Resets, ResetsWithWork, ResetsBare, Panicked,
+    QemuCrashed, Signalled, OomKilled, Console, Vanished, DestroyUnasked, DestroyUnseen, StorageStalled, StorageSlow,
+    IoError, Starved, PausedMost, QemuStopped, NoticeLong, PoweroffLong, TeardownLong, ReleaseLong, LibvirtWaited,
+    LibvirtRefused, AgentSilent,
+}
+
+/// Something that bears on the cause.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Clue {
+    /// What it is.
+    pub kind: Kind,
+    /// Boot clock in nanoseconds.
+    pub at: u64,
+    /// Who saw it.
+    pub source: Source,
+    /// In a sentence; empty where the fact at that moment tells it already.
+    pub text: String,
+    /// What its weights are multiplied by: 1 as a rule.
+    pub strength: f64,
+}
+
+impl Clue {
+    fn new(kind: Kind, at: u64, source: Source, text: String) -> Self {
+        Self { kind, at, source, text, strength: 1.0 }
+    }
+
+    /// One that a fact of this moment tells.
+    fn fact(kind: Kind, at: u64) -> Self {
+        Self::new(kind, at, Source::Probe, String::new())
+    }
+}
+
+/// All clues of a case, in no particular order.
+pub fn clues(case: &Case<'_>) -> Vec<Clue> {
+    let mut clues = path::clues(case);
+    clues.extend(libvirt::clues(case));
+    clues.extend(work::clues(case));
+    clues.extend(host::clues(case));
+    clues
+}

@@ -1,0 +1,176 @@
+//! Clues of the guest's own activity: idle, at work, spinning; and of its agent's port.
+
+use softoff_journal::record::Sign;
+
+use super::{Case, Clue, Kind};
+use crate::activity::Totals;
+use crate::episode::{Outcome, Source};
+use crate::limits;
+use crate::outcome::Ender;
+use crate::phases::seconds;
+
+/// Writing at this rate for most of the time is sustained, in bytes per second.
+const SUSTAINED: f64 = 131_072.0;
+/// Reading and writing at this rate is more than a system does that only waits.
+const HEAVY: f64 = 524_288.0;
+/// A guest that worked for so many seconds has begun to do something.
+const BEGAN_TO_WORK: f64 = 0.8;
+/// What is looked at right before the end, in nanoseconds.
+const LAST: u64 = 3_000_000_000;
+/// Above this share of one CPU a guest that answers nothing spins; below the other it is halted.
+const SPINNING: f64 = 0.9;
+const HALTED: f64 = 0.05;
+
+pub fn clues(case: &Case<'_>) -> Vec<Clue> {
+    let mut clues = Vec::new();
+    match case.heard() {
+        Some(heard) if case.end.outcome != Outcome::Slept => {
+            clues.extend(after(case, heard));
+            clues.extend(port(case, heard));
+        }
+        Some(_) => {}
+        None => clues.extend(unheard(case)),
+    }
+    clues.extend(initialising(case));
+    clues
+}
+
+fn clue(kind: Kind, at: u64, text: String) -> Option<Clue> {
+    Some(Clue::new(kind, at, Source::Probe, text))
+}
+
+/// What the guest did after it took the request.
+fn after(case: &Case<'_>, heard: u64) -> Vec<Clue> {
+    let end = case.guests_end();
+    let Some(totals) = case.totals(heard, end) else { return Vec::new() };
+    let mut clues = Vec::new();
+    clues.extend(still_working(case, end));
+    clues.extend(sustained_writes(&totals, end));
+    clues.extend(idle(case, &totals, heard, end));
+    clues
+}
+
+fn sustained_writes(totals: &Totals, end: u64) -> Option<Clue> {
+    let rate = bytes(totals.write_bytes) / totals.seconds;
+    if totals.seconds < seconds(limits::LONG)
+        || totals.busy_seconds < 0.5 * totals.seconds
+        || rate < SUSTAINED
+    {
+        return None;
+    }
+    let text = format!(
+        "the guest wrote {} in {:.0} s and used {:.1} CPUs",
+        mebibytes(totals.write_bytes),
+        totals.seconds,
+        totals.cpus()
+    );
+    clue(Kind::SustainedWrites, end, text)
+}
+
+/// Cut off by libvirt in the middle of work. A disk that hangs makes no progress.
+fn still_working(case: &Case<'_>, end: u64) -> Option<Clue> {
+    if case.end.outcome != Outcome::Hard || case.end.by != Ender::Libvirt || case.marks.s5.is_some() {
+        return None;
+    }
+    let from = end.saturating_sub(LAST).max(case.marks.request);
+    let totals = case.totals(from, end)?;
+    let text = format!(
+        "in its last {:.0} s the guest wrote {} and used {:.1} CPUs",
+        seconds(end - from),
+        mebibytes(totals.write_bytes),
+        totals.cpus()
+    );
+    if totals.busy_seconds < 0.5 * totals.seconds { None } else { clue(Kind::StillWorking, end, text) }
+}
+
+fn idle(case: &Case<'_>, totals: &Totals, heard: u64, end: u64) -> Option<Clue> {
+    let since = case.run.activity.idle_tail(heard, end)?;
+    if end - since < limits::IDLE || totals.inflight > 0 {
+        return None;
+    }
+    let length = seconds(end - since);
+    if totals.busy_seconds >= BEGAN_TO_WORK {
+        let text =
+            format!("the guest worked for {:.1} s, then it was idle for {length:.0} s", totals.busy_seconds);
+        return clue(Kind::WorkedThenIdle, since, text);
+    }
+    // A guest that powered off was not idle for good.
+    let powered_off = case.marks.s5.is_some();
+    let text = format!(
+        "the guest was idle for {length:.0} s: no disk writes to speak of, {:.2} CPUs",
+        totals.cpus()
+    );
+    if powered_off { None } else { clue(Kind::IdleAtOnce, since, text) }
+}
+
+/// What the guest did that never took the request.
+fn unheard(case: &Case<'_>) -> Option<Clue> {
+    let end = case.guests_end();
+    if let Some(sci) = case.marks.sci {
+        return unresponsive(case, sci, end);
+    }
+    case.first(|sign| matches!(sign, Sign::PowerButton { enabled: Some(false) }))?;
+    let totals = heavy(case, case.marks.request, end)?;
+    let text = format!("meanwhile the guest moved {} to and from its disks", moved(&totals));
+    clue(Kind::HeavyUnarmed, end, text)
+}
+
+fn unresponsive(case: &Case<'_>, sci: u64, end: u64) -> Option<Clue> {
+    let totals = case.totals(sci, end).filter(|totals| totals.seconds >= 2.0)?;
+    let wanted = (totals.run + totals.wait) / totals.seconds;
+    let untouched = totals.requests == 0 && totals.inflight == 0;
+    if wanted >= SPINNING && untouched {
+        let text = format!("its vCPUs ran all the time ({wanted:.1} CPUs) and touched no disk");
+        return clue(Kind::Spinning, end, text);
+    }
+    let text = format!("its vCPUs were halted ({wanted:.2} CPUs)");
+    if wanted < HALTED && untouched { clue(Kind::Halted, end, text) } else { None }
+}
+
+/// A machine that was started lately, whose agent has not come up yet, and that is busy with its
+/// disks: it is still being set up.
+fn initialising(case: &Case<'_>) -> Option<Clue> {
+    let end = case.guests_end();
+    let age = end.saturating_sub(case.run.process_start()?);
+    if age > limits::YOUNG || !case.port?.was_never_open(end) {
+        return None;
+    }
+    let totals = heavy(case, case.marks.request, end)?;
+    let text = format!(
+        "the VM was started {:.0} s before, its agent never came up, and it moved {} to and from its disks",
+        seconds(age),
+        moved(&totals)
+    );
+    clue(Kind::Initialising, end, text)
+}
+
+fn heavy(case: &Case<'_>, from: u64, to: u64) -> Option<Totals> {
+    let long = |totals: &Totals| totals.seconds >= seconds(limits::LONG);
+    case.totals(from, to).filter(|totals| long(totals) && totals.bytes_a_second() >= HEAVY)
+}
+
+/// The agent is an ordinary service: while its port is open, those have not been stopped yet.
+fn port(case: &Case<'_>, heard: u64) -> Option<Clue> {
+    let end = case.guests_end();
+    let port = case.port?;
+    if let Some(closed) = port.closed_between(heard, end) {
+        let text = format!("the agent's port was closed {:.1} s before the end", seconds(end - closed));
+        return if end - closed >= limits::LONG { clue(Kind::AgentClosed, closed, text) } else { None };
+    }
+    let open = port.is_open(heard) == Some(true) && port.is_open(end) == Some(true);
+    let text = "the agent's port stayed open all the time".to_owned();
+    if open && end - heard >= limits::LONG { clue(Kind::AgentOpen, end, text) } else { None }
+}
+
+fn moved(totals: &Totals) -> String {
+    format!("{} in {:.0} s", mebibytes(totals.read_bytes + totals.write_bytes), totals.seconds)
+}
+
+fn mebibytes(number: u64) -> String {
+    format!("{:.1} MiB", bytes(number) / 1_048_576.0)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes for people, and rates")]
+fn bytes(number: u64) -> f64 {
+    number as f64
+}

@@ -1,0 +1,67 @@
+//! Risk: what a hard stop may have cost the guest.
+
+use crate::clue::{Case, Clue, Kind};
+use crate::episode::{Outcome, Risk, RiskLevel};
+use crate::phases::seconds;
+
+/// What is looked at before the stop, in nanoseconds.
+const LAST: u64 = 3_000_000_000;
+
+/// What was unflushed, in flight and being written when a guest was cut off or crashed; none where it
+/// was not.
+pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
+    if !matches!(case.end.outcome, Outcome::Hard | Outcome::Crashed) {
+        return None;
+    }
+    let stopped = case.marks.told.or(case.marks.gone).unwrap_or(case.until);
+    let opened = case.run.activity.opened_for(case.marks.request, stopped).map(|(opened, _)| opened);
+    let whole = case.totals(case.marks.request, stopped);
+    let (Some(opened), Some(whole)) = (opened, whole) else { return Some(unmeasured()) };
+    let written_last = case.totals(stopped.saturating_sub(LAST), stopped).map_or(0, |last| last.write_bytes);
+    let updating = clues.iter().any(|clue| clue.kind == Kind::SustainedWrites);
+    let level = match (updating || written_last > 0 || whole.inflight > 0, whole.unflushed_bytes) {
+        (true, _) if updating || whole.unflushed_bytes > 0 || whole.inflight > 0 => RiskLevel::High,
+        (true, _) | (false, 1..) => RiskLevel::Medium,
+        (false, 0) => RiskLevel::Low,
+    };
+    Some(Risk {
+        level,
+        unflushed_bytes: Some(whole.unflushed_bytes),
+        inflight_requests: Some(whole.inflight),
+        writes_after_request: Some(whole.writes),
+        text: text(level, updating, seconds(opened.saturating_sub(case.marks.request))),
+    })
+}
+
+fn text(level: RiskLevel, updating: bool, blind: f64) -> String {
+    let what = match level {
+        RiskLevel::High if updating => {
+            "The guest was writing all the time, as an update does: what it was changing may be half done. Check the \
+             guest's file system and its update state before it is used again."
+        }
+        RiskLevel::High => {
+            "The guest had not made all its writes durable when it was cut off. Its file system may be dirty: \
+             check it after the next start."
+        }
+        RiskLevel::Medium => {
+            "The guest had written shortly before, or not flushed all of it. Its file system may be dirty."
+        }
+        RiskLevel::Low | RiskLevel::Unknown => {
+            "Nothing was unflushed or in flight on the guest's disks. What its applications held in memory is lost."
+        }
+    };
+    if blind < 0.5 { what.to_owned() } else { format!("{what} The first {blind:.1} s were not measured.") }
+}
+
+/// The risk of a hard stop where the guest's disk activity was not measured.
+pub fn unmeasured() -> Risk {
+    Risk {
+        level: RiskLevel::Unknown,
+        unflushed_bytes: None,
+        inflight_requests: None,
+        writes_after_request: None,
+        text: "The guest's disk activity before the stop was not measured. What it had not flushed is lost; a Windows \
+               guest may find NTFS dirty or an update half done: check it after the next start."
+            .to_owned(),
+    }
+}
