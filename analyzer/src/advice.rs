@@ -11,21 +11,20 @@ use crate::outcome::End;
 /// Advice that fits the finding, most urgent first.
 pub fn advice(finding: &Finding, end: &End, path: Path) -> Vec<String> {
     let code = finding.cause.code;
-    let going_on =
-        matches!(end.outcome, Outcome::Pending | Outcome::Ignored | Outcome::Slept | Outcome::Rebooted);
     let advice: Vec<&str> = match code {
         Cause::None if finding.cause.confidence == 0.0 => unknown(path).to_vec(),
         code => of_cause(code).to_vec(),
     };
-    advice.into_iter().map(|text| in_time(text, going_on)).collect()
+    advice.into_iter().map(|text| in_time(text, end.outcome)).collect()
 }
 
 /// What can be done while the guest still runs is for the next time once it does not.
-fn in_time(text: &str, going_on: bool) -> String {
-    match text.strip_prefix("While it runs: ") {
-        Some(rest) if going_on => format!("Now: {rest}"),
-        Some(rest) => format!("Next time, before the power is cut: {rest}"),
-        None => text.to_owned(),
+fn in_time(text: &str, outcome: Outcome) -> String {
+    let Some(rest) = text.strip_prefix("While it runs: ") else { return text.to_owned() };
+    match outcome {
+        Outcome::Pending | Outcome::Ignored | Outcome::Slept | Outcome::Rebooted => format!("Now: {rest}"),
+        Outcome::Hard => format!("Next time, before the power is cut: {rest}"),
+        _ => format!("Next time, while it lasts: {rest}"),
     }
 }
 
@@ -58,7 +57,7 @@ fn of_cause(code: Cause) -> &'static [&'static str] {
             "For good: keep the guest from sleeping: <pm><suspend-to-mem enabled='no'/><suspend-to-disk enabled='no'/></pm> in the domain, and in Windows powercfg /h off and the power-button action \"shut down\".",
         ],
         Cause::GuestRebooted => &[
-            "Now: the guest runs again. Ask once more when it has started; after updates it may restart more than once.",
+            "While it runs: the guest has started again. Ask once more when it is up; after updates it may restart more than once.",
             "For good: install updates and restart in a window before the planned stop; look in the guest for what turned the power-off into a restart.",
         ],
         Cause::GuestCrashed => &[
@@ -78,52 +77,76 @@ fn of_cause(code: Cause) -> &'static [&'static str] {
             "For good: report it with the log, the core and QEMU's version, and check whether a newer QEMU fixes it.",
         ],
         Cause::GuestUpdate => &[
-            "While it runs: wait. Cutting power in the middle of an update can leave Windows unable to start.",
-            "For good: install updates in a window and restart before the planned stop; allow an hour on patch nights.",
+            "While it runs: leave it on as long as it writes to its disk. Windows itself gives an update up after 15 minutes without progress and rolls it back; cutting the power in between can leave a system that does not start.",
+            "For good: install updates and restart in a window before the planned stop, and allow an hour for stops on patch nights (KubeVirt's Windows templates allow 3600 s).",
         ],
-        Cause::GuestShutdownTracker => {
-            &["For good: set the policy \"Display Shutdown Event Tracker\" to Disabled."]
-        }
+        Cause::GuestShutdownTracker => &[
+            "While it runs: a dialog waits for somebody to give a reason: answer it at the console, or ask through the agent, which gives one itself (virsh shutdown DOMAIN --mode agent).",
+            "For good: switch the Shutdown Event Tracker off: policy \"Display Shutdown Event Tracker\" disabled, or ShutdownReasonOn=0 and ShutdownReasonUI=0 under HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows NT\\Reliability.",
+        ],
         Cause::GuestLogonRequired => &[
-            "While it runs: ask through the agent (virsh shutdown DOMAIN --mode agent), which the policy does not drop.",
-            "For good: set ShutdownWithoutLogon=1.",
+            "While it runs: ask through the agent, which no policy drops: virsh shutdown DOMAIN --mode agent. Or log on at the console and shut down there.",
+            "For good: allow shutdown without log-on: ShutdownWithoutLogon=1 under HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Policies\\System.",
         ],
         Cause::GuestAppBlocked => &[
-            "While it runs: log off idle sessions, or end the application that the screen names.",
-            "For good: AutoEndTasks=1 with a short HungAppTimeout (unsaved work is lost), or fix the application.",
+            "While it runs: an application or a service holds the shutdown up. Look at the console (virsh screenshot DOMAIN): it lists the applications; close them there, or ask through the agent, which forces them (virsh shutdown DOMAIN --mode agent; unsaved work is lost).",
+            "For good: log idle sessions off before the stop; AutoEndTasks=1 and a shorter HungAppTimeout force applications (unsaved work is lost); for a service, look for events 7043 and 7011 in the guest's System log.",
         ],
         Cause::GuestButtonDisabled => &[
-            "While it runs: ask through the agent (virsh shutdown DOMAIN --mode agent).",
-            "For good: powercfg /setacvalueindex scheme_current sub_buttons pbuttonaction 3, then powercfg /setactive scheme_current.",
+            "While it runs: ask through the agent: virsh shutdown DOMAIN --mode agent.",
+            "For good, on Windows: powercfg /setacvalueindex scheme_current sub_buttons pbuttonaction 3, then powercfg /setactive scheme_current. On Linux: HandlePowerKey=poweroff in logind.conf.",
         ],
-        Cause::GuestFirstBoot => {
-            &["While it runs: wait until the guest has finished its first boot, then ask again."]
-        }
-        Cause::GuestDamaged => &["Check the guest's disk offline, its system files and for malware."],
-        Cause::GuestDisplayAsleep => {
-            &["While it runs: press once more.", "For good: set the display timeout of the guest to never."]
-        }
-        Cause::GuestHung => {
-            &["While it runs: inject an NMI (virsh inject-nmi DOMAIN) for a dump, then stop it hard."]
-        }
+        Cause::GuestFirstBoot => &[
+            "While it runs: let it finish what it sets up, then ask again. A first boot that is cut off may have to begin anew, or leave an image that does not start.",
+            "For good: ask only after the guest has come up (its agent has connected, or cloud-init and sysprep are done), and allow a longer limit for new VMs.",
+        ],
+        Cause::GuestDamaged => &[
+            "Now: the system in the guest does not come up. Look at its console; stop it hard, nothing in it can act on a request.",
+            "For good: check its disk offline (fsck, or chkdsk and DISM /RestoreHealth from rescue media, and a scan for malware), or go back to the last good backup.",
+        ],
+        Cause::GuestDisplayAsleep => &[
+            "While it runs: press once more (virsh shutdown DOMAIN --mode acpi): the first press only woke the display.",
+            "For good: set the display timeout in the guest to never, or let the tool that stops it press again after some seconds.",
+        ],
+        Cause::GuestHung => &[
+            "While it runs: the guest no longer serves interrupts, so asking again is of no use. For a dump, inject an NMI (virsh inject-nmi DOMAIN) or take the memory (virsh dump DOMAIN FILE --memory-only), then stop it hard.",
+            "For good: look into the dump, and at the guest's log before the time it stopped answering; add a watchdog device (<watchdog model='itco' action='reset'/>), so that nobody has to find out by a stop.",
+        ],
         Cause::GuestAgentStuck => &[
-            "While it runs: virsh shutdown DOMAIN --mode acpi. For good: restart and update the guest agent.",
+            "While it runs: go around the agent: virsh shutdown DOMAIN --mode acpi.",
+            "For good: restart the agent in the guest and update it; it had its port open and did not answer. Tools that stop through the agent alone should fall back to the button.",
         ],
-        Cause::GuestSlowServices => &["Allow a longer limit, or find the service in the guest's event log."],
-        Cause::HostStorage => {
-            &["Now: look at the storage behind the domain's disks; the guest's writes do not complete."]
-        }
-        Cause::HostCpu => &["Raise the CPU quota or take load off the host."],
+        Cause::GuestSlowServices => &[
+            "While it runs: wait; services of the guest are being stopped one by one.",
+            "For good: find the service: event 7043 in the Windows System log, systemd-analyze and journalctl -b -1 on Linux. Lower its stop limit or fix it, or allow a longer limit for the stop.",
+        ],
+        Cause::HostStorage => &[
+            "While it runs: look at the storage behind the domain's disks (virsh domblklist DOMAIN, the kernel log, the NFS, iSCSI or Ceph server): requests do not complete. Do not cut the power to help: what the guest has in flight would be lost.",
+            "For good: find out why storage stalled at that time; raise I/O limits that are too low for the flush of a shutdown (virsh blkdeviotune DOMAIN DISK).",
+        ],
+        Cause::HostCpu => &[
+            "While it runs: give it CPU: raise the quota (virsh schedinfo DOMAIN --set vcpu_quota=-1 --live) or take load off the host.",
+            "For good: spread stops over time, or lift CPU quotas while VMs are being stopped: a shutdown is work.",
+        ],
         Cause::HostPaused => &[
-            "While it runs: virsh resume DOMAIN, after looking why it is paused (virsh domstate DOMAIN --reason).",
+            "While it runs: a paused guest can do nothing. Find out why (virsh domstate DOMAIN --reason), then resume it (virsh resume DOMAIN) and ask again.",
+            "For good: have tools look at the state before they ask; a VM that is paused for an I/O error needs its storage back first.",
         ],
-        Cause::HostLibvirt => &["While it runs: look at virsh domjobinfo DOMAIN, and at the daemon itself."],
-        Cause::HostTeardown => {
-            &["Look at what QEMU cleans up: large memory, passed-through devices, slow image storage."]
-        }
-        Cause::HostJob => &["Let the backup, mirror or migration job end, or cancel it, before the stop."],
-        Cause::OperatorImpatient => {
-            &["Allow a longer limit: the guest was still working when it was cut off."]
-        }
+        Cause::HostLibvirt => &[
+            "While it runs: see which job holds the domain (virsh domjobinfo DOMAIN) and wait for it or abort it (virsh domjobabort DOMAIN); then ask again.",
+            "For good: do not plan stops into backups, dumps, saves and migrations; libvirt gives a request up after 30 s behind a job.",
+        ],
+        Cause::HostTeardown => &[
+            "Now: the guest itself was off long before. Look at what came after it: other scripts under /etc/libvirt/hooks, large or pinned memory, passed-through devices, network storage that closes slowly.",
+            "For good: make hook scripts return at once; libvirt runs them one after the other for all VMs of the host.",
+        ],
+        Cause::HostJob => &[
+            "While it runs: let the backup, mirror or migration end, or cancel it (virsh blockjob DOMAIN DISK --abort).",
+            "For good: plan stops outside of backup windows.",
+        ],
+        Cause::OperatorImpatient => &[
+            "Now: the guest was still working when it was cut off. Start it and look whether it comes up whole: file system check, state of updates, databases.",
+            "For good: allow a longer limit, and cut the power only once the guest has come to rest: softoff tells whether it still works.",
+        ],
     }
 }
