@@ -11,9 +11,11 @@
 #![allow(clippy::inline_always, reason = "across a call the verifier forgets what it knew of a map's value")]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+mod daemon;
 mod process;
 mod word;
 
+pub use daemon::{DomainCall, names_daemon};
 pub use process::{Process, ProcessImage};
 pub use word::Word;
 
@@ -38,6 +40,13 @@ pub const UNKNOWN_OFFSET: u32 = u32::MAX;
 /// How many events of one kind one process may cause within one second. A shutdown makes tens in
 /// all; a guest that writes PM1 registers in a loop could make millions.
 pub const EVENTS_PER_SECOND: u64 = 200;
+
+/// How many calls one daemon of libvirt may report within one second, and as many returns: it
+/// serves all the VMs of a host, which may all be shut down at once.
+pub const CALLS_PER_SECOND: u64 = 1000;
+
+/// How much of the id of a virtio-serial port travels, in bytes.
+pub const PORT_ID_LEN: usize = 16;
 
 /// `PWRBTN_STS` and `PWRBTN_EN`: bit 8 of the PM1 status and enable registers (ACPI 6.5, 4.8.3.1).
 pub const PWRBTN: u16 = 1 << 8;
@@ -85,6 +94,17 @@ pub enum Kind {
     Killed,
     /// `qemu_system_guest_panicked()`.
     GuestPanicked,
+    /// `qapi_event_send_vserport_change(id, open)`: the id's beginning, [`PORT_ID_LEN`] bytes, in
+    /// `args`; `open` in `detail`.
+    VserportChange,
+    /// A [`DomainCall`] began, its number in `detail`: the domain's UUID in `args`, the call's flags
+    /// in `flags`. The process is libvirt's daemon.
+    LibvirtCall,
+    /// A [`DomainCall`] returned, its number in `detail`: the domain's UUID in `args`, 1 in `flags`
+    /// where it failed. The process is libvirt's daemon.
+    LibvirtReturn,
+    /// `oom:mark_victim`.
+    OomKill,
     /// `kvm:kvm_pio`: [`PortIo::pack`] in `args[0]`.
     PortIo,
     /// `signal:signal_generate`: signal and the sender's pid; `comm` is the sender's.
@@ -107,7 +127,7 @@ impl Kind {
 }
 
 /// All kinds, in the order of their numbers.
-const ALL: [Kind; 22] = [
+const ALL: [Kind; 26] = [
     Kind::QmpSystemPowerdown,
     Kind::PowerdownRequest,
     Kind::Powerdown,
@@ -126,6 +146,10 @@ const ALL: [Kind; 22] = [
     Kind::VmStop,
     Kind::Killed,
     Kind::GuestPanicked,
+    Kind::VserportChange,
+    Kind::LibvirtCall,
+    Kind::LibvirtReturn,
+    Kind::OomKill,
     Kind::PortIo,
     Kind::Signal,
     Kind::Exec,
@@ -149,8 +173,12 @@ pub struct Event {
     pub tid: u32,
     /// Number of a [`Kind`].
     pub kind: u8,
+    /// By [`Event::kind`].
+    pub detail: u8,
     /// Padding, always zero.
-    pub reserved: [u8; 7],
+    pub reserved: [u8; 2],
+    /// By [`Event::kind`].
+    pub flags: u32,
     /// Command name of the running process; of the thread where the kernel's structures could not
     /// be read.
     pub comm: [u8; COMM_LEN],
@@ -170,11 +198,21 @@ impl Event {
         Some(unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
     }
 
-    /// The command name as far as it is UTF-8, without the padding.
+    /// The command name, without the padding.
     pub fn comm(&self) -> &[u8] {
-        let end = self.comm.iter().position(|byte| *byte == 0).unwrap_or(COMM_LEN);
-        &self.comm[..end]
+        until_zero(&self.comm)
     }
+
+    /// The sixteen bytes that `args` hold: an identity or a name.
+    pub fn bytes(&self) -> [u8; 16] {
+        // SAFETY: both are sixteen bytes of which every pattern is valid.
+        unsafe { core::mem::transmute(self.args) }
+    }
+}
+
+/// What comes before the first zero.
+pub fn until_zero(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or(bytes)
 }
 
 /// What an attach point tells the program that runs there.
@@ -189,6 +227,8 @@ pub struct Cookie {
     pub status_offset: u16,
     /// Offset of `PM1_EN` in QEMU's `ACPIREGS`; 0 where it is not known.
     pub enable_offset: u16,
+    /// Number of the [`DomainCall`], in libvirt's library.
+    pub call: u8,
 }
 
 impl Cookie {
@@ -198,6 +238,7 @@ impl Cookie {
             | (self.binary as u64) << 8
             | (self.status_offset as u64) << 24
             | (self.enable_offset as u64) << 40
+            | (self.call as u64) << 56
     }
 
     /// From [`Cookie::pack`].
@@ -208,6 +249,7 @@ impl Cookie {
             binary: (bits >> 8) as u16,
             status_offset: (bits >> 24) as u16,
             enable_offset: (bits >> 40) as u16,
+            call: (bits >> 56) as u8,
         }
     }
 }
@@ -279,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_cookie_survives_the_kernel() {
-        let cookie = Cookie { kind: 4, binary: 65535, status_offset: 0x260, enable_offset: 0x262 };
+        let cookie = Cookie { kind: 4, binary: 65535, status_offset: 0x260, enable_offset: 0x262, call: 5 };
         assert_eq!(Cookie::unpack(cookie.pack()), cookie);
     }
 
@@ -302,5 +344,19 @@ mod tests {
     fn an_entry_of_another_length_is_no_event() {
         assert_eq!(Event::from_bytes(&[0; 63]), None);
         assert_eq!(Event::from_bytes(&[0; 64]).map(|event| event.kind), Some(0));
+    }
+
+    #[test]
+    fn a_name_ends_at_its_first_zero_or_is_whole() {
+        assert_eq!(until_zero(b"channel0\0\0garbage"), b"channel0");
+        assert_eq!(until_zero(b"sixteen bytes of"), b"sixteen bytes of");
+        assert_eq!(until_zero(b""), b"");
+    }
+
+    #[test]
+    fn the_bytes_of_an_event_are_those_the_probe_read() {
+        let mut entry = [0; 64];
+        entry[16..32].copy_from_slice(b"0123456789abcdef");
+        assert_eq!(Event::from_bytes(&entry).map(|event| event.bytes()), Some(*b"0123456789abcdef"));
     }
 }

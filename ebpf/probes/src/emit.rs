@@ -21,9 +21,26 @@ static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 19, 0);
 #[map]
 static LOST: Array<u64> = Array::with_max_entries(2, 0);
 
-/// QEMU processes by pid. [`Process`] is what [`ProcessImage`] is, seen from here.
+/// QEMU processes and libvirt's daemons by pid. [`Process`] is what [`ProcessImage`] is, seen from here.
 #[map]
 pub static PROCESSES: HashMap<u32, ProcessImage> = HashMap::with_max_entries(16384, BPF_F_NO_PREALLOC);
+
+/// A process of which nothing is known yet. It is too large for the stack.
+static NEW: ProcessImage = ProcessImage::new(0);
+
+/// What an event says beyond who, when and its kind: see [`Event`].
+#[derive(Clone, Copy)]
+pub struct Payload {
+    pub args: [u64; 2],
+    pub detail: u8,
+    pub flags: u32,
+}
+
+impl From<[u64; 2]> for Payload {
+    fn from(args: [u64; 2]) -> Self {
+        Self { args, detail: 0, flags: 0 }
+    }
+}
 
 /// The running thread, now.
 pub struct Thread {
@@ -61,14 +78,17 @@ pub fn enter(pid: u32) -> Option<&'static Process> {
     if let Some(process) = known(pid) {
         return Some(process);
     }
-    let _ = PROCESSES.insert(pid, ProcessImage::new(task::start_ns()), BPF_NOEXIST);
-    known(pid)
+    let start_ns = task::start_ns();
+    let _ = PROCESSES.insert(pid, &NEW, BPF_NOEXIST);
+    let process = known(pid)?;
+    process.started_at(start_ns);
+    Some(process)
 }
 
 /// Sends an event of this process, as far as the rate limit admits.
-pub fn emit(thread: &Thread, process: &Process, kind: u8, args: [u64; 2]) {
+pub fn emit(thread: &Thread, process: &Process, kind: u8, payload: impl Into<Payload>) {
     if process.admits(kind, thread.boot_ns) {
-        send(thread, process.start_ns(), kind, args);
+        send(thread, process.start_ns(), kind, &payload.into());
     } else {
         count_lost(LOST_RATE_LIMIT);
     }
@@ -76,19 +96,21 @@ pub fn emit(thread: &Thread, process: &Process, kind: u8, args: [u64; 2]) {
 
 /// Sends an event that happens once in the life of a process.
 pub fn emit_unlimited(thread: &Thread, start_ns: u64, kind: Kind, args: [u64; 2]) {
-    send(thread, start_ns, kind as u8, args);
+    send(thread, start_ns, kind as u8, &args.into());
 }
 
-fn send(thread: &Thread, start_ns: u64, kind: u8, args: [u64; 2]) {
+fn send(thread: &Thread, start_ns: u64, kind: u8, payload: &Payload) {
     let Some(mut entry) = EVENTS.reserve::<Event>(0) else { return count_lost(LOST_RING_FULL) };
     entry.write(Event {
         boot_ns: thread.boot_ns,
         start_ns,
-        args,
+        args: payload.args,
         pid: thread.pid,
         tid: thread.tid,
         kind,
-        reserved: [0; 7],
+        detail: payload.detail,
+        reserved: [0; 2],
+        flags: payload.flags,
         comm: task::process_comm().or(bpf_get_current_comm().ok()).unwrap_or([0; COMM_LEN]),
     });
     entry.submit(0);

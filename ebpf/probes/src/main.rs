@@ -1,9 +1,10 @@
-//! The eBPF programs: the sentinels of QEMU (uprobes) and of the kernel (tracepoints).
+//! The eBPF programs: the sentinels of QEMU and libvirt (uprobes) and of the kernel (tracepoints).
 //!
 //! ```text
-//! QEMU function ── uprobe ──▶ call, pm1, vm_stop_entry, vm_stop_return ─┐
-//! exec, exit, signal, kvm_pio ── tracepoint ──▶ the program of that name ┼▶ EVENTS ─▶ tracer
-//!                     PROCESSES: the QEMU processes, their limits ───────┘
+//! QEMU function ── uprobe ──▶ call, pm1, port, vm_stop_entry, vm_stop_return ─┐
+//! libvirt function ── uprobe ──▶ libvirt_call, libvirt_return ────────────────┤
+//! exec, exit, signal, oom, kvm_pio ── tracepoint ──▶ the program of that name ┼▶ EVENTS ─▶ tracer
+//!           PROCESSES: the QEMU processes and libvirt's daemons, their limits ┘
 //! ```
 //!
 //! None of these run while a guest just runs, but two: `kvm_pio` on each port access under KVM and
@@ -13,6 +14,8 @@
 #![no_main]
 
 mod emit;
+mod libvirt;
+mod port;
 mod task;
 
 use aya_ebpf::EbpfContext;
@@ -21,7 +24,7 @@ use aya_ebpf::helpers::{bpf_get_current_comm, bpf_get_current_pid_tgid, bpf_prob
 use aya_ebpf::macros::{map, tracepoint, uprobe, uretprobe};
 use aya_ebpf::maps::LruHashMap;
 use aya_ebpf::programs::{ProbeContext, RetProbeContext, TracePointContext};
-use softoff_abi::{APM_CNT, Cookie, Kind, PM1_BASES, Pm1, PortIo, Process};
+use softoff_abi::{APM_CNT, Cookie, Kind, PM1_BASES, Pm1, PortIo, Process, names_daemon};
 
 use crate::emit::{PROCESSES, Thread, emit, emit_unlimited};
 
@@ -30,6 +33,8 @@ use crate::emit::{PROCESSES, Thread, emit, emit_unlimited};
 static SIGNAL_NUMBER: u32 = 0;
 #[unsafe(no_mangle)]
 static SIGNAL_TARGET: u32 = 0;
+#[unsafe(no_mangle)]
+static OOM_VICTIM: u32 = 0;
 #[unsafe(no_mangle)]
 static PIO_WRITE: u32 = 0;
 #[unsafe(no_mangle)]
@@ -103,7 +108,7 @@ pub fn vm_stop_entry(ctx: ProbeContext) -> u32 {
     if let Some((thread, _)) = emit::hit(cookie.binary)
         && thread.pid == thread.tid
     {
-        let _ = VM_STOPS.insert(stop_key(&thread, cookie), thread.boot_ns, 0);
+        let _ = VM_STOPS.insert(thread_key(&thread, cookie), thread.boot_ns, 0);
     }
     0
 }
@@ -113,7 +118,7 @@ pub fn vm_stop_entry(ctx: ProbeContext) -> u32 {
 pub fn vm_stop_return(ctx: RetProbeContext) -> u32 {
     let cookie = cookie(&ctx);
     let Some((thread, process)) = emit::hit(cookie.binary) else { return 0 };
-    let key = stop_key(&thread, cookie);
+    let key = thread_key(&thread, cookie);
     // SAFETY: the value is a plain integer and copied at once.
     let Some(entered) = (unsafe { VM_STOPS.get(key) }).copied() else { return 0 };
     let _ = VM_STOPS.remove(key);
@@ -121,7 +126,8 @@ pub fn vm_stop_return(ctx: RetProbeContext) -> u32 {
     0
 }
 
-fn stop_key(thread: &Thread, cookie: Cookie) -> u64 {
+/// By thread and attached file: one inode attached under two names is entered and left twice.
+fn thread_key(thread: &Thread, cookie: Cookie) -> u64 {
     u64::from(thread.tid) << 32 | u64::from(cookie.binary)
 }
 
@@ -130,11 +136,12 @@ fn cookie(ctx: &impl EbpfContext) -> Cookie {
     Cookie::unpack(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) })
 }
 
-/// `sched:sched_process_exec`: remembers what is named like a QEMU; the tracer looks closer.
+/// `sched:sched_process_exec`: remembers what is named like a QEMU or like libvirt's daemon; the
+/// tracer looks closer.
 #[tracepoint]
 pub fn exec(_ctx: TracePointContext) -> u32 {
     let Ok(comm) = bpf_get_current_comm() else { return 0 };
-    if !named_like_qemu(&comm) {
+    if !named_like_qemu(&comm) && !names_daemon(&comm) {
         return 0;
     }
     let thread = Thread::current();
@@ -182,6 +189,17 @@ pub fn signal(ctx: TracePointContext) -> u32 {
     if let Some(process) = emit::known(pid) {
         let thread = Thread { pid, tid: target, ..sender };
         emit(&thread, process, Kind::Signal as u8, [u64::from(signal), u64::from(sender.pid)]);
+    }
+    0
+}
+
+/// `oom:mark_victim`: runs in whoever found no memory left.
+#[tracepoint]
+pub fn oom(ctx: TracePointContext) -> u32 {
+    let Some(pid) = field(&ctx, global!(OOM_VICTIM)) else { return 0 };
+    if let Some(process) = emit::known(pid) {
+        let thread = Thread { pid, tid: pid, ..Thread::current() };
+        emit(&thread, process, Kind::OomKill as u8, [0; 2]);
     }
     0
 }

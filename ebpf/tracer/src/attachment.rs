@@ -1,4 +1,5 @@
-//! Executables that are attached to: once each, for all processes that run them now or later.
+//! Files that are attached to, QEMU's executables and libvirt's libraries: once each, for all processes
+//! that run them now or later.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -7,20 +8,29 @@ use softoff_journal::record::MissingSentinel;
 
 use crate::binary::{FileId, Image};
 use crate::programs::Programs;
-use crate::sentinel::{Need, SENTINELS, Sentinel};
+use crate::sentinel::{LIBVIRT_SENTINELS, Need, SENTINELS, Sentinel, WITHOUT_LIBVIRT};
 
-/// How many executables that nobody runs stay attached. The next VM will most likely run one of
+/// How many files that nobody runs stay attached. The next VM will most likely run one of
 /// them; but where each VM brings a file of its own (containers), they must not pile up.
 const IDLE_KEPT: usize = 8;
 
-/// All executables that are attached to.
+/// All files that are attached to.
 #[derive(Debug, Default)]
 pub struct Attachments {
     files: HashMap<FileId, Attachment>,
     last_number: u16,
 }
 
-/// What one executable lets be seen.
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// An executable of QEMU.
+    Qemu,
+    /// A `libvirt.so`.
+    Libvirt,
+}
+
+/// What one file lets be seen.
 #[derive(Debug, Clone, Default)]
 pub struct Attachment {
     /// GNU build id in hex.
@@ -34,13 +44,24 @@ pub struct Attachment {
 }
 
 impl Attachments {
-    /// Attaches to an executable unless that is done; true where it was done now.
-    pub fn attach(&mut self, programs: &mut Programs, id: FileId, file: &File) -> (Attachment, bool) {
+    /// Attaches to a file unless that is done; true where it was done now.
+    pub fn attach(
+        &mut self,
+        programs: &mut Programs,
+        target: Target,
+        id: FileId,
+        file: &File,
+    ) -> (Attachment, bool) {
         if let Some(known) = self.files.get(&id) {
             return (known.clone(), false);
         }
         self.last_number = self.free_number();
-        let attachment = Attachment { number: self.last_number, ..attach(programs, file, self.last_number) };
+        let number = self.last_number;
+        let attached = match target {
+            Target::Qemu => attach(programs, file, number),
+            Target::Libvirt => attach_library(programs, file, number),
+        };
+        let attachment = Attachment { number, ..attached };
         self.files.insert(id, attachment.clone());
         (attachment, true)
     }
@@ -57,7 +78,7 @@ impl Attachments {
         }
     }
 
-    /// Detaches from executables that are in nobody's use, but for the few most recent ones.
+    /// Detaches from files that are in nobody's use, but for the few most recent ones.
     pub fn let_go(&mut self, programs: &mut Programs, in_use: &HashSet<FileId>) {
         for (number, id) in self.surplus(in_use) {
             self.files.remove(&id);
@@ -74,7 +95,7 @@ impl Attachments {
 }
 
 fn attach(programs: &mut Programs, file: &File, number: u16) -> Attachment {
-    let image = match Image::read(file) {
+    let image = match Image::read(file, &SENTINELS) {
         Ok(image) => image,
         Err(error) => return unreadable(&format!("its symbols cannot be read ({error})")),
     };
@@ -82,19 +103,52 @@ fn attach(programs: &mut Programs, file: &File, number: u16) -> Attachment {
         let why = "it exports none of QEMU's functions (stripped, or built without modules)";
         return Attachment { build_id: image.build_id, ..unreadable(why) };
     }
-    let failed = programs.attach(file, &image, number);
-    let absent = SENTINELS.iter().filter(|sentinel| !image.has(sentinel));
-    let lacking: Vec<&Sentinel> =
-        absent.clone().chain(failed.iter().map(|(sentinel, _)| *sentinel)).collect();
-    let mut missing: Vec<_> = absent.map(|sentinel| lacks(sentinel, "this QEMU does not have it")).collect();
-    missing.extend(failed.iter().map(|(sentinel, why)| lacks(sentinel, why)));
+    let lacking = attach_sites(programs, file, &image, &SENTINELS, number);
+    let mut missing: Vec<_> = lacking.iter().map(|(sentinel, why)| lacks(sentinel, why)).collect();
     missing.extend(doubtful(&image, file));
     Attachment {
         build_id: image.build_id,
-        tells_the_story: lacking.iter().all(|sentinel| sentinel.need == Need::Optional),
+        tells_the_story: lacking.iter().all(|(sentinel, _)| sentinel.need == Need::Optional),
         missing,
         number,
     }
+}
+
+/// Attaches to a library, whose functions are called from other files.
+fn attach_library(programs: &mut Programs, file: &File, number: u16) -> Attachment {
+    let missing = match Image::read(file, &LIBVIRT_SENTINELS) {
+        Ok(image) => {
+            let lacking = attach_sites(programs, file, &image, &LIBVIRT_SENTINELS, number);
+            match lacking.first() {
+                Some((_, why)) if lacking.len() == LIBVIRT_SENTINELS.len() => {
+                    vec![no_library(&format!("none of its functions can be watched ({why})"))]
+                }
+                _ => lacking.iter().map(|(sentinel, why)| lacks(sentinel, why)).collect(),
+            }
+        }
+        Err(error) => vec![no_library(&format!("its symbols cannot be read ({error})"))],
+    };
+    Attachment { missing, ..Attachment::default() }
+}
+
+/// Attaches to what the file has of a table; gives the rest with the reasons.
+fn attach_sites(
+    programs: &mut Programs,
+    file: &File,
+    image: &Image,
+    sentinels: &'static [Sentinel],
+    number: u16,
+) -> Vec<(&'static Sentinel, String)> {
+    let absent = sentinels.iter().filter(|sentinel| !image.has(sentinel));
+    let mut lacking: Vec<_> =
+        absent.map(|sentinel| (sentinel, "it is not in this file".to_owned())).collect();
+    lacking.extend(programs.attach(file, image, number));
+    lacking
+}
+
+/// That no library of libvirt is watched.
+pub fn no_library(why: &str) -> MissingSentinel {
+    MissingSentinel { name: "libvirt.so".to_owned(), consequence: format!("{why}: {WITHOUT_LIBVIRT}") }
 }
 
 /// What is attached but may not tell what it should.

@@ -1,4 +1,5 @@
-//! A QEMU executable: where its sentinels are and where its `ACPIREGS` has the PM1 registers.
+//! A QEMU executable, or libvirt's library: where its sentinels are, and where QEMU's `ACPIREGS` has
+//! the PM1 registers.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -10,7 +11,7 @@ use object::read::ReadCache;
 use object::{Architecture, Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionKind, SymbolKind};
 
 use crate::pm1::{self, Pm1Offsets};
-use crate::sentinel::{SENTINELS, Sentinel};
+use crate::sentinel::Sentinel;
 
 /// A file, whatever it is called and in whichever mount namespace: uprobes hang on the inode. Its
 /// number may belong to another file later, so the time of its last change and its size go with it.
@@ -60,11 +61,11 @@ pub struct Site {
 type Elf<'a> = object::File<'a, &'a ReadCache<&'a File>>;
 
 impl Image {
-    /// Reads an executable. An error means that it is no ELF file, or a damaged one.
-    pub fn read(file: &File) -> Result<Self, object::Error> {
+    /// Looks for these sentinels in a file. An error means that it is no ELF file, or a damaged one.
+    pub fn read(file: &File, sentinels: &'static [Sentinel]) -> Result<Self, object::Error> {
         let cache = ReadCache::new(file);
         let elf = Elf::parse(&cache)?;
-        let sites = sites(&elf);
+        let sites = sites(&elf, sentinels);
         Ok(Self { build_id: elf.build_id()?.map(hex), pm1: pm1_offsets(&elf, &sites), sites })
     }
 
@@ -96,10 +97,11 @@ impl Image {
 
 /// Finds the sentinels among the exported symbols, or in the full symbol table of a QEMU that was
 /// not stripped.
-fn sites(elf: &Elf) -> Vec<Site> {
+fn sites(elf: &Elf, sentinels: &'static [Sentinel]) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
     for symbol in elf.dynamic_symbols().chain(elf.symbols()) {
-        let Some(sentinel) = symbol.name().ok().and_then(by_symbol) else { continue };
+        let Ok(name) = symbol.name() else { continue };
+        let Some(sentinel) = sentinels.iter().find(|sentinel| sentinel.symbol == name) else { continue };
         let is_function = symbol.kind() == SymbolKind::Text && symbol.is_definition();
         let known = sites.iter().any(|site| site.sentinel.symbol == sentinel.symbol);
         if let Some(offset) = file_offset(elf, symbol.address())
@@ -110,10 +112,6 @@ fn sites(elf: &Elf) -> Vec<Site> {
         }
     }
     sites
-}
-
-fn by_symbol(name: &str) -> Option<&'static Sentinel> {
-    SENTINELS.iter().find(|sentinel| sentinel.symbol == name)
 }
 
 fn file_offset(elf: &Elf, address: u64) -> Option<u64> {
@@ -154,6 +152,7 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sentinel::SENTINELS;
 
     #[test]
     fn a_call_is_found_by_its_target() {
@@ -167,13 +166,13 @@ mod tests {
     fn a_file_that_is_no_elf_is_an_error_and_no_panic() {
         let script = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(script.path(), "#!/bin/sh\nexec qemu-system-x86_64\n").expect("written");
-        assert!(Image::read(&File::open(script.path()).expect("opened")).is_err());
+        assert!(Image::read(&File::open(script.path()).expect("opened"), &SENTINELS).is_err());
     }
 
     #[test]
     fn a_program_that_is_no_qemu_has_no_sentinels_but_a_build_id() {
         let own = File::open("/proc/self/exe").expect("own executable");
-        let image = Image::read(&own).expect("an ELF file");
+        let image = Image::read(&own, &SENTINELS).expect("an ELF file");
         assert!(image.sites.is_empty());
         assert!(image.pm1.is_none());
     }

@@ -1,18 +1,25 @@
 //! The command line of a QEMU process.
 //!
 //! QEMU takes `-option value` and `--option value`; values are `key=value,key=value` lists in which
-//! a comma is written twice and the first key may be left out (QemuOpts). Everything here was
-//! chosen by an operator: any bytes, any length.
+//! a comma is written twice and the first key may be left out (QemuOpts); those of `-device` may be
+//! JSON objects instead, as libvirt writes them. Everything here was chosen by an operator: any
+//! bytes, any length.
 
 use std::borrow::Cow;
 
+use serde_json::Value;
 use uuid::Uuid;
+
+use crate::decode;
 
 /// The longest domain name that is kept, in characters; libvirt's own limit is a file name's.
 const MAX_NAME: usize = 512;
 
 /// Options that ask for something else than running a machine.
 const NOT_RUNNING: [&str; 3] = ["version", "help", "h"];
+
+/// The name by which guest and host know the agent's port (QEMU's `qga/main.c`).
+pub const AGENT: &str = "org.qemu.guest_agent.0";
 
 /// What the command line says about the machine.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,6 +30,8 @@ pub struct CommandLine {
     pub uuid: Option<Uuid>,
     /// `-accel` or `-machine accel=`, as written; several are separated by colons.
     pub accelerator: Option<String>,
+    /// Id of the virtio-serial port of the guest agent, as far as the probes report it.
+    pub agent_port: Option<String>,
     /// A machine is named, and a name, a UUID or a QMP monitor is given.
     looks_like_qemu: bool,
     /// `-machine none` (libvirt asking for QEMU's abilities), `-version` or `-help`.
@@ -50,6 +59,7 @@ impl CommandLine {
         match option {
             "name" => self.name = property(value, "guest", "guest").map(bounded),
             "uuid" => self.uuid = value.parse().ok(),
+            "device" => self.agent_port = self.agent_port.take().or_else(|| agent_port(value)),
             "accel" => self.add_accelerator(property(value, "accel", "accel")),
             "enable-kvm" => self.add_accelerator(Some("kvm".to_owned())),
             "machine" | "M" => {
@@ -87,6 +97,17 @@ fn options<'a>(arguments: &'a [Cow<str>]) -> impl Iterator<Item = (&'a str, &'a 
         let value = arguments.get(at + 1).filter(|next| !next.starts_with('-'));
         Some((option.strip_prefix('-').unwrap_or(option), value.map_or("", |value| value.as_ref())))
     })
+}
+
+/// The id of the device, if it is the guest agent's port. A port without an id reports nothing.
+fn agent_port(device: &str) -> Option<String> {
+    let json: Option<Value> = if device.starts_with('{') { serde_json::from_str(device).ok()? } else { None };
+    let get = |key| match &json {
+        Some(json) => json.get(key)?.as_str().map(str::to_owned),
+        None => property(device, "driver", key),
+    };
+    let is_agents = get("driver")? == "virtserialport" && get("name")? == AGENT;
+    is_agents.then(|| get("id"))?.map(|id| decode::port(id.as_bytes()))
 }
 
 /// The value of `key` in a QemuOpts list whose first key, if left out, is `implied`.
@@ -199,6 +220,42 @@ mod tests {
         assert!(!parse(&["disk.img"]).runs_guest(false));
         assert!(parse(&["disk.img"]).runs_guest(true));
         assert!(!CommandLine::parse(b"").runs_guest(false));
+    }
+
+    fn agent_port(devices: &[&str]) -> Option<String> {
+        parse(&devices.iter().flat_map(|device| ["-device", device]).collect::<Vec<_>>()).agent_port
+    }
+
+    #[test]
+    fn the_agents_port_is_found_by_its_name_however_libvirt_writes_it() {
+        let spice = r#"{"driver":"virtserialport","bus":"virtio-serial0.0","nr":2,"chardev":"charchannel1","id":"channel1","name":"com.redhat.spice.0"}"#;
+        let json = r#"{"driver":"virtserialport","bus":"virtio-serial0.0","nr":1,"chardev":"charchannel0","id":"channel0","name":"org.qemu.guest_agent.0"}"#;
+        let list = "virtserialport,bus=virtio-serial0.0,nr=1,chardev=charchannel0,id=channel0,name=org.qemu.guest_agent.0";
+        for agent in [json, list] {
+            assert_eq!(agent_port(&[spice, agent]).as_deref(), Some("channel0"), "{agent}");
+        }
+        assert_eq!(agent_port(&[spice]), None);
+    }
+
+    #[test]
+    fn only_a_port_with_an_id_is_the_agents() {
+        for device in [
+            "virtserialport,name=org.qemu.guest_agent.0",
+            "virtconsole,id=channel0,name=org.qemu.guest_agent.0",
+            "id=channel0",
+            r#"{"driver":"virtserialport","id":7,"name":"org.qemu.guest_agent.0"}"#,
+            r#"{"driver":"virtserialport","id":"channel0","name":"org.qemu.guest_agent.0""#,
+            "{",
+            "",
+        ] {
+            assert_eq!(agent_port(&[device]), None, "{device}");
+        }
+    }
+
+    #[test]
+    fn a_long_id_is_cut_as_the_probe_cuts_it() {
+        let device = "virtserialport,id=ua-0123456789abcdef,name=org.qemu.guest_agent.0";
+        assert_eq!(agent_port(&[device]).as_deref(), Some("ua-0123456789abc"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! From an event of the probes to a sign of the journal.
 
-use softoff_abi::{Event, Kind, PWRBTN, Pm1, PortIo};
-use softoff_journal::record::{Sender, Sign};
+use softoff_abi::{DomainCall, Event, Kind, PORT_ID_LEN, PWRBTN, Pm1, PortIo, until_zero};
+use softoff_journal::record::{LibvirtCall, Sender, Sign};
+use uuid::Uuid;
 
 /// QAPI `ShutdownCause` by number; unchanged from QEMU 5.0 to 10.2 but for the last one, new in 7.2.
 const SHUTDOWN_CAUSES: [&str; 11] = [
@@ -63,6 +64,10 @@ pub fn sign(event: &Event) -> Option<Sign> {
         Kind::VmStop => Sign::VmStop { duration_ns: first },
         Kind::Killed => Sign::Killed { signal: int(first), sender: word(second) },
         Kind::GuestPanicked => Sign::GuestPanicked,
+        Kind::VserportChange => Sign::VserportChange { id: port(&event.bytes()), open: event.detail != 0 },
+        Kind::LibvirtCall => Sign::LibvirtCall { call: libvirt_call(event)?, flags: event.flags },
+        Kind::LibvirtReturn => Sign::LibvirtReturn { call: libvirt_call(event)?, failed: event.flags != 0 },
+        Kind::OomKill => Sign::OomKill,
         Kind::PortIo => {
             let PortIo { port, write, value } = PortIo::unpack(first);
             Sign::PortIo { port, write, value }
@@ -70,6 +75,26 @@ pub fn sign(event: &Event) -> Option<Sign> {
         Kind::Signal => Sign::Signal { signal: int(first), sender: sender(event) },
         Kind::Exit => exit(first),
         Kind::Exec => return None,
+    })
+}
+
+/// The id of a virtio-serial port, as far as it travels.
+pub fn port(id: &[u8]) -> String {
+    let id = until_zero(id);
+    String::from_utf8_lossy(&id[..id.len().min(PORT_ID_LEN)]).into_owned()
+}
+
+/// The domain that libvirt was called about.
+pub fn domain(event: &Event) -> Uuid {
+    Uuid::from_bytes(event.bytes())
+}
+
+fn libvirt_call(event: &Event) -> Option<LibvirtCall> {
+    Some(match DomainCall::from_number(event.detail)? {
+        DomainCall::Shutdown | DomainCall::ShutdownFlags => LibvirtCall::Shutdown,
+        DomainCall::Destroy | DomainCall::DestroyFlags => LibvirtCall::Destroy,
+        DomainCall::Reboot => LibvirtCall::Reboot,
+        DomainCall::Reset => LibvirtCall::Reset,
     })
 }
 
@@ -121,7 +146,24 @@ mod tests {
     fn event(kind: Kind, args: [u64; 2]) -> Event {
         let mut comm = [0; 16];
         comm[..8].copy_from_slice(b"libvirtd");
-        Event { boot_ns: 1, start_ns: 2, args, pid: 10, tid: 10, kind: kind as u8, reserved: [0; 7], comm }
+        Event {
+            boot_ns: 1,
+            start_ns: 2,
+            args,
+            pid: 10,
+            tid: 10,
+            kind: kind as u8,
+            detail: 0,
+            reserved: [0; 2],
+            flags: 0,
+            comm,
+        }
+    }
+
+    /// Sixteen bytes as the probe puts them into the arguments.
+    fn args(bytes: [u8; 16]) -> [u64; 2] {
+        let half = |at: usize| u64::from_ne_bytes(std::array::from_fn(|byte| bytes[at + byte]));
+        [half(0), half(8)]
     }
 
     #[test]
@@ -170,6 +212,35 @@ mod tests {
     fn a_signal_names_its_sender() {
         let sender = Sender { pid: 77, comm: "libvirtd".to_owned() };
         assert_eq!(sign(&event(Kind::Signal, [15, 77])), Some(Sign::Signal { signal: 15, sender }));
+    }
+
+    #[test]
+    fn a_port_is_named_as_far_as_its_name_travels() {
+        let change =
+            |id: &[u8; 16], detail| sign(&Event { detail, ..event(Kind::VserportChange, args(*id)) });
+        let expected = |id: &str, open| Some(Sign::VserportChange { id: id.to_owned(), open });
+        assert_eq!(change(b"channel0\0\0\0\0\0\0\0\0", 1), expected("channel0", true));
+        assert_eq!(change(b"channel0\0garbage", 0), expected("channel0", false));
+        assert_eq!(change(b"ua-0123456789abc", 1), expected("ua-0123456789abc", true));
+        assert_eq!(change(b"caf\xff\0\0\0\0\0\0\0\0\0\0\0\0", 1), expected("caf\u{fffd}", true));
+        assert_eq!(port(b"ua-0123456789abcdef"), "ua-0123456789abc", "a longer one is cut alike");
+    }
+
+    #[test]
+    fn a_call_of_libvirt_names_the_domain_and_what_is_asked_for() {
+        let uuid = [7; 16];
+        let call =
+            |kind, call: DomainCall, flags| Event { detail: call as u8, flags, ..event(kind, args(uuid)) };
+        let agent = call(Kind::LibvirtCall, DomainCall::ShutdownFlags, 2);
+        assert_eq!(sign(&agent), Some(Sign::LibvirtCall { call: LibvirtCall::Shutdown, flags: 2 }));
+        assert_eq!(domain(&agent), Uuid::from_bytes(uuid));
+        let returned = |of, failed| sign(&call(Kind::LibvirtReturn, of, failed));
+        let expected = |call, failed| Some(Sign::LibvirtReturn { call, failed });
+        assert_eq!(returned(DomainCall::Destroy, 0), expected(LibvirtCall::Destroy, false));
+        assert_eq!(returned(DomainCall::Reboot, 1), expected(LibvirtCall::Reboot, true));
+        assert_eq!(returned(DomainCall::Reset, 1), expected(LibvirtCall::Reset, true));
+        let unknown = Event { detail: 6, ..agent };
+        assert_eq!(sign(&unknown), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 
-use softoff_journal::record::{Coverage, MissingSentinel, ProcessId, QemuProcess};
+use softoff_journal::record::{AgentChannel, Coverage, MissingSentinel, ProcessId, QemuProcess};
 
 use crate::binary::FileId;
 use crate::cmdline::CommandLine;
@@ -83,7 +83,7 @@ impl Candidate {
         coverage: Coverage,
         missing: Vec<MissingSentinel>,
     ) -> QemuProcess {
-        let CommandLine { name, uuid, accelerator, .. } = self.command_line;
+        let CommandLine { name, uuid, accelerator, agent_port, .. } = self.command_line;
         let domain = libvirt.domain(self.id.pid, name.as_deref());
         let name = name.or(domain.name);
         QemuProcess {
@@ -95,8 +95,8 @@ impl Candidate {
             executable: self.executable,
             build_id,
             accelerator,
-            agent: None,
-            state: None,
+            agent: agent_port.map(|port| AgentChannel { port, open: domain.agent_open }),
+            state: domain.state,
             coverage,
             missing,
         }

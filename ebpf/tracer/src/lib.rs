@@ -1,5 +1,5 @@
-//! The tracer: finds QEMU processes, attaches the eBPF programs to them and to the kernel, and
-//! writes what they see to the journal. It only reads; no VM ever waits for it.
+//! The tracer: finds QEMU processes and libvirt's daemon, attaches the eBPF programs to them and to the
+//! kernel, and writes what they see to the journal. It only reads; no VM ever waits for it.
 //!
 //! ```text
 //! /proc, exec, libvirt's pid files ─▶ discovery ─▶ attachment (once per binary) ─▶ Qemu record
@@ -7,18 +7,20 @@
 //! kernel ─▶ ring buffer ─▶ decode ─────────────────▶ Tracer::run ─▶ sink ─▶ journal
 //! ```
 //!
-//! * [`sentinel`] is the table of what is attached to QEMU and what each one is for.
-//! * `binary` reads a QEMU executable: where the sentinels are, and QEMU's PM1 registers.
+//! * [`sentinel`] is the table of what is attached to QEMU and libvirt, and what each one is for.
+//! * `binary` reads an executable or a library: where the sentinels are, and QEMU's PM1 registers.
 //! * `kernel`, `tracefs`: what this kernel offers, and where its structures have their fields.
 //! * `programs` loads and attaches.
 //! * `attachment` keeps what was attached to; `discovery`, `proc`, `cmdline`, `libvirt`: which
 //!   processes are virtual machines, and whose.
+//! * `daemon` finds libvirt's daemons and their library, and follows what they are asked for.
 //! * `decode` turns an event into a sign; `sink` writes records and survives a full disk.
 //! * [`tracer`] is the loop that ties them together.
 
 mod attachment;
 mod binary;
 mod cmdline;
+mod daemon;
 mod decode;
 mod discovery;
 mod error;

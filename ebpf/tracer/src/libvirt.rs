@@ -9,6 +9,8 @@ use std::time::SystemTime;
 use roxmltree::{Document, Node};
 use uuid::Uuid;
 
+use crate::cmdline::AGENT;
+
 /// libosinfo's XML namespace in a domain's metadata.
 const LIBOSINFO: &str = "http://libosinfo.org/xmlns/libvirt/domain/1.0";
 
@@ -38,6 +40,10 @@ pub struct Domain {
     pub uuid: Option<Uuid>,
     /// libosinfo id of the guest.
     pub os: Option<String>,
+    /// State, as libvirt spells it.
+    pub state: Option<String>,
+    /// Whether the guest has its agent's port open, where the domain has one.
+    pub agent_open: Option<bool>,
 }
 
 impl Libvirt {
@@ -113,7 +119,23 @@ fn domain(status: &str, pid: u32) -> Option<Domain> {
         name: text("name"),
         uuid: text("uuid").and_then(|uuid| uuid.parse().ok()),
         os: os_id(domain),
+        state: root.attribute("state").map(str::to_owned),
+        agent_open: agent_open(domain),
     })
+}
+
+fn agent_open(domain: Node) -> Option<bool> {
+    let mut targets = child(domain, "devices")?
+        .children()
+        .filter(|node| node.has_tag_name("channel"))
+        .filter_map(|channel| child(channel, "target"));
+    let is_agents =
+        |target: &Node| target.attribute("type") == Some("virtio") && target.attribute("name") == Some(AGENT);
+    match targets.find(is_agents)?.attribute("state")? {
+        "connected" => Some(true),
+        "disconnected" => Some(false),
+        _ => None,
+    }
 }
 
 fn os_id(domain: Node) -> Option<String> {
@@ -150,6 +172,16 @@ mod tests {
       </libosinfo:libosinfo>
     </metadata>
     <os><type>hvm</type></os>
+    <devices>
+      <channel type='spicevmc'>
+        <target type='virtio' name='com.redhat.spice.0' state='disconnected'/>
+      </channel>
+      <channel type='unix'>
+        <source mode='bind' path='/var/lib/libvirt/qemu/channel/target/domain-3-web/org.qemu.guest_agent.0'/>
+        <target type='virtio' name='org.qemu.guest_agent.0' state='connected'/>
+        <alias name='channel0'/>
+      </channel>
+    </devices>
   </domain>
 </domstatus>";
 
@@ -163,6 +195,19 @@ mod tests {
         assert_eq!(found.name.as_deref(), Some("web <\"1\">"));
         assert_eq!(found.uuid, "6a3c1f5e-1111-2222-3333-444455556666".parse().ok());
         assert_eq!(found.os.as_deref(), Some("http://microsoft.com/win/2k22"));
+    }
+
+    #[test]
+    fn the_status_file_gives_the_state_and_whether_the_agent_is_there() {
+        let found = |status: &str| domain(status, 4711).expect("a domain");
+        assert_eq!(found(STATUS).state.as_deref(), Some("running"));
+        assert_eq!(found(STATUS).agent_open, Some(true));
+        let gone = STATUS.replace("state='connected'", "state='disconnected'");
+        assert_eq!(found(&gone).agent_open, Some(false));
+        let unsaid = STATUS.replace(" state='connected'", "");
+        assert_eq!(found(&unsaid).agent_open, None);
+        let without = STATUS.replace(AGENT, "org.example.other");
+        assert_eq!(found(&without).agent_open, None);
     }
 
     #[test]

@@ -17,15 +17,17 @@ pub enum Notice {
     },
     /// A QEMU process was found.
     Found(Box<QemuProcess>),
-    /// A sentinel of a QEMU executable is not attached.
+    /// A sentinel of a QEMU executable, or of libvirt's library, is not attached.
     NotInBinary {
-        /// The executable.
+        /// The file.
         executable: String,
         /// What, and what that costs.
         missing: MissingSentinel,
     },
     /// A sentinel of the kernel is not attached.
     NotInKernel(MissingSentinel),
+    /// Nothing of libvirt is attached.
+    NotInLibvirt(MissingSentinel),
     /// A process could not be looked at.
     Unreadable {
         /// Its number.
@@ -55,7 +57,9 @@ impl fmt::Display for Notice {
             Self::NotInBinary { executable, missing } => {
                 write!(f, "{}: {}: {}", executable.escape_debug(), missing.name, missing.consequence)
             }
-            Self::NotInKernel(missing) => write!(f, "{}: {}", missing.name, missing.consequence),
+            Self::NotInKernel(missing) | Self::NotInLibvirt(missing) => {
+                write!(f, "{}: {}", missing.name, missing.consequence)
+            }
             Self::Unreadable { pid, why } => {
                 write!(f, "process {pid} may be a QEMU, but {why}; it is not watched")
             }

@@ -32,12 +32,13 @@ struct KernelSentinel {
     without: &'static str,
 }
 
-const KERNEL_SENTINELS: [KernelSentinel; 4] = [
+const KERNEL_SENTINELS: [KernelSentinel; 5] = [
     KernelSentinel {
         program: "exec",
         category: "sched",
         event: "sched_process_exec",
-        without: "VMs that start later are noticed only when libvirt writes their pid file",
+        without: "VMs that start later are noticed only when libvirt writes their pid file, and a libvirt that \
+            starts later only where its library is watched already",
     },
     KernelSentinel {
         program: "exit",
@@ -52,6 +53,12 @@ const KERNEL_SENTINELS: [KernelSentinel; 4] = [
         without: "who sent a signal to QEMU cannot be told",
     },
     KernelSentinel {
+        program: "oom",
+        category: "oom",
+        event: "mark_victim",
+        without: "a QEMU that the kernel killed for want of memory looks killed by somebody",
+    },
+    KernelSentinel {
         program: KVM_PIO,
         category: "kvm",
         event: "kvm_pio",
@@ -62,9 +69,10 @@ const KERNEL_SENTINELS: [KernelSentinel; 4] = [
 const KVM_PIO: &str = "kvm_pio";
 
 /// Fields of tracepoints: the programs' variable, then where the field is.
-const FIELDS: [(&str, &str, &str, &str); 6] = [
+const FIELDS: [(&str, &str, &str, &str); 7] = [
     ("SIGNAL_NUMBER", "signal", "signal_generate", "sig"),
     ("SIGNAL_TARGET", "signal", "signal_generate", "pid"),
+    ("OOM_VICTIM", "oom", "mark_victim", "pid"),
     ("PIO_WRITE", "kvm", "kvm_pio", "rw"),
     ("PIO_PORT", "kvm", "kvm_pio", "port"),
     ("PIO_SIZE", "kvm", "kvm_pio", "size"),
@@ -111,7 +119,9 @@ impl Programs {
             Offsets::UNKNOWN
         });
         let mut ebpf = load_object(tracefs, offsets)?;
-        for program in ["call", "pm1", "vm_stop_entry", "vm_stop_return"] {
+        for program in
+            ["call", "pm1", "port", "vm_stop_entry", "vm_stop_return", "libvirt_call", "libvirt_return"]
+        {
             let loaded = uprobe(&mut ebpf, program).and_then(UProbe::load);
             loaded.map_err(|error| refused(format!("the program {program}"), error))?;
         }
@@ -131,7 +141,7 @@ impl Programs {
         })
     }
 
-    /// Attaches to all sentinels of an executable, for all processes that run it now or later.
+    /// Attaches to all sentinels of a file, for all processes that run it now or later.
     /// Gives those that failed, with the reason.
     pub fn attach(&mut self, file: &File, image: &Image, binary: u16) -> Vec<(&'static Sentinel, String)> {
         // By descriptor: the process may be gone by now, or its file replaced.
@@ -145,7 +155,7 @@ impl Programs {
         failed
     }
 
-    /// Detaches from an executable, in the background: the kernel takes some 110 ms for each attach
+    /// Detaches from a file, in the background: the kernel takes some 110 ms for each attach
     /// point.
     pub fn detach(&mut self, binary: u16) {
         let (gone, kept) = self.links.drain(..).partition(|link| link.binary == binary);
@@ -167,12 +177,18 @@ impl Programs {
             binary,
             status_offset: image.pm1.map_or(0, |pm1| pm1.status),
             enable_offset: image.pm1.map_or(0, |pm1| pm1.enable),
+            call: match site.sentinel.program {
+                Program::Domain(call) => call as u8,
+                _ => 0,
+            },
         };
         let programs: &[&'static str] = match site.sentinel.program {
             Program::Call => &["call"],
             Program::Pm1 => &["pm1"],
             // The return first: an entry without it would wait for an end that was not watched.
             Program::Duration => &["vm_stop_return", "vm_stop_entry"],
+            Program::Port => &["port"],
+            Program::Domain(_) => &["libvirt_return", "libvirt_call"],
         };
         for program in programs {
             let point = UProbeAttachPoint {
@@ -243,7 +259,8 @@ fn without_types(why: &str) -> MissingSentinel {
     MissingSentinel {
         name: "kernel type information (BTF)".to_owned(),
         consequence: format!(
-            "{why}: a QEMU's exit status cannot be told, and its end is that of its main thread"
+            "{why}: a QEMU's exit status cannot be told, its end is that of its main thread, and libvirt's \
+             daemon cannot be told from its clients, so that what it was asked for is not seen"
         ),
     }
 }

@@ -1,11 +1,11 @@
-//! What is attached to QEMU: one table.
+//! What is attached to QEMU, and what to libvirt's library: one table each.
 //!
 //! A good sentinel is exported, called from another source file (so that it is not inlined away),
 //! and never called while a guest just runs.
 
-use softoff_abi::Kind;
+use softoff_abi::{DomainCall, Kind};
 
-/// A QEMU function that is watched.
+/// A function that is watched.
 #[derive(Debug, Clone, Copy)]
 pub struct Sentinel {
     /// Its symbol.
@@ -14,7 +14,7 @@ pub struct Sentinel {
     pub kind: Kind,
     /// The program that runs there.
     pub program: Program,
-    /// Whether a QEMU without it still counts as watched through symbols.
+    /// Whether a file without it still counts as watched through symbols.
     pub need: Need,
     /// What cannot be told without it.
     pub without: &'static str,
@@ -29,6 +29,10 @@ pub enum Program {
     Pm1,
     /// Measures from entry to return.
     Duration,
+    /// Reads the name of a virtio-serial port in the first argument.
+    Port,
+    /// Reads the domain in the first argument, and tells the return as well.
+    Domain(DomainCall),
 }
 
 /// How much a sentinel matters.
@@ -50,8 +54,27 @@ const fn pm1(symbol: &'static str, kind: Kind, without: &'static str) -> Sentine
     Sentinel { symbol, kind, program: Program::Pm1, need: Optional, without }
 }
 
-/// All of them, from the request to the end.
-pub const SENTINELS: [Sentinel; 18] = [
+const fn domain(symbol: &'static str, call: DomainCall) -> Sentinel {
+    let (kind, program) = (Kind::LibvirtCall, Program::Domain(call));
+    Sentinel { symbol, kind, program, need: Optional, without: WITHOUT_LIBVIRT }
+}
+
+/// What the daemon of libvirt tells, and nothing else.
+pub const WITHOUT_LIBVIRT: &str =
+    "when libvirt was asked to end or restart a VM, and that it refused or waits, cannot be told";
+
+/// Those of libvirt's library.
+pub const LIBVIRT_SENTINELS: [Sentinel; 6] = [
+    domain("virDomainShutdown", DomainCall::Shutdown),
+    domain("virDomainShutdownFlags", DomainCall::ShutdownFlags),
+    domain("virDomainDestroy", DomainCall::Destroy),
+    domain("virDomainDestroyFlags", DomainCall::DestroyFlags),
+    domain("virDomainReboot", DomainCall::Reboot),
+    domain("virDomainReset", DomainCall::Reset),
+];
+
+/// Those of QEMU, from the request to the end.
+pub const SENTINELS: [Sentinel; 19] = [
     call(
         "qmp_system_powerdown",
         Kind::QmpSystemPowerdown,
@@ -140,6 +163,13 @@ pub const SENTINELS: [Sentinel; 18] = [
         Optional,
         "a guest that reported a crash cannot be told from a silent one",
     ),
+    Sentinel {
+        symbol: "qapi_event_send_vserport_change",
+        kind: Kind::VserportChange,
+        program: Program::Port,
+        need: Optional,
+        without: "when the guest's agent came or went cannot be told",
+    },
 ];
 
 #[cfg(test)]
@@ -152,5 +182,11 @@ mod tests {
         let symbols: HashSet<_> = SENTINELS.iter().map(|sentinel| sentinel.symbol).collect();
         let kinds: HashSet<_> = SENTINELS.iter().map(|sentinel| sentinel.kind).collect();
         assert_eq!((symbols.len(), kinds.len()), (SENTINELS.len(), SENTINELS.len()));
+    }
+
+    #[test]
+    fn every_call_of_libvirt_is_watched_once() {
+        let calls = LIBVIRT_SENTINELS.map(|sentinel| sentinel.program);
+        assert_eq!(calls, DomainCall::ALL.map(Program::Domain));
     }
 }

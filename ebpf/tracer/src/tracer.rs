@@ -14,6 +14,9 @@
 //!                                                  ▼
 //!                                              forgotten
 //! ```
+//!
+//! A daemon of libvirt is another role: it is watched through its library, and its signs are those
+//! of the guests it is called about.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,13 +26,15 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use softoff_abi::{Event as Hit, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, ProcessImage};
+use softoff_abi::{Event as Hit, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, ProcessImage, names_daemon};
 use softoff_journal::process::NANOS_PER_TICK;
-use softoff_journal::record::{Coverage, Loss, LossStage, ProbeHit, ProcessId, TracerState};
+use softoff_journal::record::{Coverage, Loss, LossStage, MissingSentinel, ProbeHit, ProcessId, TracerState};
 use softoff_journal::{Event, Record, Stamp, Writer};
+use uuid::Uuid;
 
-use crate::attachment::Attachments;
+use crate::attachment::{Attachments, Target, no_library};
 use crate::binary::FileId;
+use crate::daemon::{self, Daemons};
 use crate::discovery::{self, Candidate, Finding};
 use crate::libvirt::Libvirt;
 use crate::programs::{Entry, Programs};
@@ -50,6 +55,7 @@ pub struct Tracer<'a> {
     libvirt: Libvirt,
     attachments: Attachments,
     processes: HashMap<u32, Process>,
+    daemons: Daemons,
     losses: Losses,
     notify: &'a mut dyn FnMut(Notice),
 }
@@ -80,6 +86,8 @@ struct Process {
     role: Role,
     /// What it executes, where that is attached to.
     file: Option<FileId>,
+    /// The domain it runs.
+    uuid: Option<Uuid>,
     /// Events of it that the rate limit dropped, as far as they are recorded.
     dropped: u64,
 }
@@ -89,6 +97,29 @@ enum Role {
     Guest(Coverage),
     Other,
     Gone { events: u64 },
+    Daemon,
+}
+
+/// How a process was heard of.
+#[derive(Clone, Copy)]
+struct Heard {
+    /// When, on `CLOCK_BOOTTIME` in nanoseconds.
+    at: u64,
+    /// It has just begun, so that no guest has run in it yet.
+    by_exec: bool,
+}
+
+impl Heard {
+    fn now() -> Self {
+        Self { at: Stamp::now().boot_ns, by_exec: false }
+    }
+}
+
+impl Process {
+    /// Whose events were lost where this process's were: those of a daemon are about any guest.
+    fn loses(&self) -> Option<ProcessId> {
+        (self.role != Role::Daemon).then_some(self.id)
+    }
 }
 
 /// Gives back what loading took: the kernel's type information is megabytes and not needed again.
@@ -123,12 +154,15 @@ impl<'a> Tracer<'a> {
             libvirt: Libvirt::system(),
             attachments: Attachments::default(),
             processes: HashMap::new(),
+            daemons: Daemons::default(),
             losses: Losses::default(),
             notify,
         };
         tracer.scan();
+        let of_libvirt = tracer.scan_daemons(true);
+        tracer.daemons.expect();
         return_memory();
-        tracer.say_ready(journal.to_owned());
+        tracer.say_ready(journal.to_owned(), of_libvirt);
         Ok(tracer)
     }
 
@@ -136,15 +170,17 @@ impl<'a> Tracer<'a> {
     fn scan(&mut self) {
         let of_libvirt = self.libvirt.new_pids();
         for pid in proc::pids() {
-            self.look_at(pid, of_libvirt.contains(&pid), Stamp::now().boot_ns);
+            self.look_at(pid, of_libvirt.contains(&pid), Heard::now());
         }
     }
 
-    fn say_ready(&mut self, journal: PathBuf) {
-        let missing = self.programs.missing.clone();
+    /// `of_libvirt`: what its library does not let be seen, and has been said.
+    fn say_ready(&mut self, journal: PathBuf, of_libvirt: Vec<MissingSentinel>) {
+        let mut missing = self.programs.missing.clone();
         for sentinel in &missing {
             (self.notify)(Notice::NotInKernel(sentinel.clone()));
         }
+        missing.extend(of_libvirt);
         self.record_now(Event::Tracer(TracerState::Ready { pid: std::process::id(), missing }));
         let count = |coverage| {
             self.processes.values().filter(|process| process.role == Role::Guest(coverage)).count()
@@ -201,8 +237,11 @@ impl<'a> Tracer<'a> {
         for pid in self.libvirt.new_pids() {
             let watched = |process: &Process| matches!(process.role, Role::Guest(_));
             if !self.processes.get(&pid).is_some_and(watched) {
-                self.look_at(pid, true, Stamp::now().boot_ns);
+                self.look_at(pid, true, Heard::now());
             }
+        }
+        if let Some(last) = self.daemons.look() {
+            self.scan_daemons(last);
         }
         self.record_losses();
         self.let_go();
@@ -225,14 +264,16 @@ impl<'a> Tracer<'a> {
     fn handle(&mut self, hit: &Hit) {
         let Some(kind) = Kind::from_number(hit.kind) else { return };
         self.forget_predecessor(hit);
-        if kind == Kind::Exec || !self.processes.contains_key(&hit.pid) {
+        if daemon::is_its(hit, kind) {
+            self.hear_daemon(hit, kind);
+        } else if kind == Kind::Exec || !self.processes.contains_key(&hit.pid) {
             self.identify(hit, kind);
         }
         let Some(process) = self.processes.get_mut(&hit.pid) else { return };
         if let Role::Gone { events } = &mut process.role {
             *events += 1;
         }
-        if process.role != Role::Other
+        if !matches!(process.role, Role::Other | Role::Daemon)
             && let Some(sign) = decode::sign(hit)
         {
             let hit_of = ProbeHit { process: process.id, tid: hit.tid, sign };
@@ -255,21 +296,99 @@ impl<'a> Tracer<'a> {
     /// Finds out what a process is that has just been heard of.
     fn identify(&mut self, hit: &Hit, kind: Kind) {
         self.processes.remove(&hit.pid);
-        let found = self.look_at(hit.pid, false, hit.boot_ns);
+        let heard = Heard { at: hit.boot_ns, by_exec: kind == Kind::Exec };
+        let found = self.look_at(hit.pid, false, heard);
         if self.processes.contains_key(&hit.pid) {
             return;
         }
         let id = ProcessId { pid: hit.pid, start_ticks: hit.start_ns / NANOS_PER_TICK };
-        let unnamed = kind == Kind::Exec && !discovery::name_of_emulator(hit.comm());
+        let unnamed = match kind {
+            Kind::Exec => !discovery::name_of_emulator(hit.comm()),
+            Kind::Exit => names_daemon(&hit.comm),
+            _ => false,
+        };
         let role = if found || unnamed { Role::Other } else { Role::Gone { events: 0 } };
-        self.processes.insert(hit.pid, Process { id, role, file: None, dropped: 0 });
+        self.processes.insert(hit.pid, Process { id, role, file: None, uuid: None, dropped: 0 });
+    }
+
+    /// A daemon has begun, or serves a call.
+    fn hear_daemon(&mut self, hit: &Hit, kind: Kind) {
+        let is_known = self.processes.get(&hit.pid).is_some_and(|process| process.role == Role::Daemon);
+        if !is_known || kind == Kind::Exec {
+            let id = ProcessId { pid: hit.pid, start_ticks: hit.start_ns / NANOS_PER_TICK };
+            let daemon = Process { id, role: Role::Daemon, file: None, uuid: None, dropped: 0 };
+            self.processes.insert(hit.pid, daemon);
+            self.daemons.expect();
+        }
+        if matches!(kind, Kind::LibvirtCall | Kind::LibvirtReturn) {
+            let called = self.process_of(decode::domain(hit));
+            let about = self.daemons.about(hit, kind, called);
+            if let (Some(process), Some(sign)) = (about, decode::sign(hit)) {
+                self.record_at(hit.boot_ns, Event::Probe(ProbeHit { process, tid: hit.tid, sign }));
+            }
+        }
+    }
+
+    /// The only process that runs this domain.
+    fn process_of(&self, domain: Uuid) -> Option<ProcessId> {
+        let mut running = self.processes.values().filter(|process| process.uuid == Some(domain));
+        let process = running.next()?;
+        running.next().is_none().then_some(process.id)
+    }
+
+    /// Watches the daemons that run, and says so where that fails and this look is the last. Gives
+    /// what is missing.
+    fn scan_daemons(&mut self, last: bool) -> Vec<MissingSentinel> {
+        let mut missing = Vec::new();
+        for pid in daemon::pids() {
+            let is_watched = |process: &Process| process.role == Role::Daemon && process.file.is_some();
+            if self.processes.get(&pid).is_some_and(is_watched) {
+                continue;
+            }
+            match self.watch_daemon(pid) {
+                Ok(of_library) => missing.extend(of_library),
+                Err(why) if last && proc::process(pid).is_ok() => missing.extend(self.complain(pid, &why)),
+                Err(_) => {}
+            }
+        }
+        missing
+    }
+
+    fn complain(&mut self, pid: u32, why: &str) -> Option<MissingSentinel> {
+        let said = std::mem::replace(&mut self.daemons.complained, true);
+        (!said).then(|| {
+            let missing = no_library(&format!("libvirt's daemon, process {pid}, {why}"));
+            (self.notify)(Notice::NotInLibvirt(missing.clone()));
+            missing
+        })
+    }
+
+    /// Attaches to the library of a daemon; the error says why that is not possible. Gives what the
+    /// library lacks, the first time.
+    fn watch_daemon(&mut self, pid: u32) -> Result<Vec<MissingSentinel>, String> {
+        let unreadable =
+            |error: io::Error| format!("cannot be looked at ({error}); run as root or with CAP_SYS_PTRACE");
+        let id = proc::process(pid).map_err(unreadable)?;
+        let found = daemon::library(pid).map_err(unreadable)?;
+        let (file, executable) = found.ok_or("has not loaded libvirt's library")?;
+        let file_id = FileId::of(&file).map_err(unreadable)?;
+        let (attachment, first) =
+            self.attachments.attach(&mut self.programs, Target::Libvirt, file_id, &file);
+        if self.enter(id, attachment.number) {
+            let daemon = Process { id, role: Role::Daemon, file: Some(file_id), uuid: None, dropped: 0 };
+            self.processes.insert(pid, daemon);
+        }
+        let missing = if first { attachment.missing } else { Vec::new() };
+        for missing in missing.clone() {
+            (self.notify)(Notice::NotInBinary { executable: executable.clone(), missing });
+        }
+        Ok(missing)
     }
 
     /// Looks at a process and watches it if it runs a guest; false where it is not there any more.
-    /// `at` is when it was first heard of.
-    fn look_at(&mut self, pid: u32, of_libvirt: bool, at: u64) -> bool {
+    fn look_at(&mut self, pid: u32, of_libvirt: bool, heard: Heard) -> bool {
         match discovery::look_at(pid, of_libvirt) {
-            Finding::Guest(candidate) => self.watch(candidate, at),
+            Finding::Guest(candidate) => self.watch(candidate, heard),
             Finding::Other => true,
             Finding::Gone => false,
             Finding::Unreadable(error) => {
@@ -281,9 +400,10 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    fn watch(&mut self, candidate: Candidate, at: u64) -> bool {
+    fn watch(&mut self, candidate: Candidate, heard: Heard) -> bool {
         let (id, file_id) = (candidate.id, candidate.file_id);
-        let (attachment, first) = self.attachments.attach(&mut self.programs, file_id, &candidate.file);
+        let (attachment, first) =
+            self.attachments.attach(&mut self.programs, Target::Qemu, file_id, &candidate.file);
         if first {
             for missing in attachment.missing.clone() {
                 let executable = candidate.executable.clone();
@@ -298,10 +418,14 @@ impl<'a> Tracer<'a> {
             _ if self.programs.kvm && candidate.may_use_kvm() => Coverage::Kvm,
             _ => Coverage::Process,
         };
-        let qemu = candidate.describe(&self.libvirt, attachment.build_id, coverage, attachment.missing);
-        let process = Process { id, role: Role::Guest(coverage), file: Some(file_id), dropped: 0 };
+        let mut qemu = candidate.describe(&self.libvirt, attachment.build_id, coverage, attachment.missing);
+        if let Some(agent) = qemu.agent.as_mut().filter(|_| heard.by_exec) {
+            agent.open = Some(false);
+        }
+        let role = Role::Guest(coverage);
+        let process = Process { id, role, file: Some(file_id), uuid: qemu.uuid, dropped: 0 };
         self.processes.insert(id.pid, process);
-        self.record_at(at, Event::Qemu(qemu.clone()));
+        self.record_at(heard.at, Event::Qemu(qemu.clone()));
         (self.notify)(Notice::Found(Box::new(qemu)));
         true
     }
@@ -327,8 +451,9 @@ impl<'a> Tracer<'a> {
     /// Forgets an ended process, with `dropped` events of it in all.
     fn forget(&mut self, pid: u32, dropped: u64) {
         let Some(process) = self.processes.remove(&pid) else { return };
+        self.daemons.forget(pid);
         if process.role != Role::Other {
-            self.record_loss(LossStage::RateLimit, dropped.saturating_sub(process.dropped), Some(process.id));
+            self.record_loss(LossStage::RateLimit, dropped.saturating_sub(process.dropped), process.loses());
         }
         if let Role::Gone { events } = process.role {
             self.record_loss(LossStage::Identity, events, Some(process.id));
@@ -355,11 +480,11 @@ impl<'a> Tracer<'a> {
         let mut losses = Vec::new();
         for (pid, process) in &mut self.processes {
             let Ok(Entry(image)) = self.programs.processes.get(pid, 0) else { continue };
-            losses.push((process.id, image.dropped.saturating_sub(process.dropped)));
+            losses.push((process.loses(), image.dropped.saturating_sub(process.dropped)));
             process.dropped = image.dropped;
         }
-        for (id, count) in losses {
-            self.record_loss(LossStage::RateLimit, count, Some(id));
+        for (process, count) in losses {
+            self.record_loss(LossStage::RateLimit, count, process);
         }
     }
 
