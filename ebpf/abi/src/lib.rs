@@ -4,6 +4,8 @@
 //! tracer ── Cookie (one per attach point) ──▶ probes
 //! tracer ◀── Event (ring buffer) ──────────── probes
 //! tracer ◀─▶ Process (hash map by pid) ─────▶ probes
+//! tracer ── Window (hash map by pid) ───────▶ probes   while a shutdown lasts
+//! tracer ◀── Disk (hash map by disk) ──────── probes
 //! ```
 //!
 //! Both sides are built from the same source in the same build, so there is no version to agree on.
@@ -11,9 +13,11 @@
 #![allow(clippy::inline_always, reason = "across a call the verifier forgets what it knew of a map's value")]
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
+mod disk;
 mod process;
 mod word;
 
+pub use disk::{Disk, DiskImage, InWindow, Request, Window, WindowImage};
 pub use process::{Process, ProcessImage};
 pub use word::Word;
 
