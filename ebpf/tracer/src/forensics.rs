@@ -64,8 +64,10 @@ struct Open {
     pending: Pending,
     /// What the host had done by the last record.
     load: Load,
-    /// Its process has ended.
+    /// Its process has ended, so the bin that has begun is its last.
     ended: bool,
+    /// Its last bin is there.
+    over: bool,
 }
 
 /// What a look at the main thread showed.
@@ -125,7 +127,7 @@ impl Forensics {
         for open in self.open.values_mut().filter(|open| open.due() <= now) {
             open.look(&mut programs.disks, &mut self.gauge, &mut records);
         }
-        self.close(programs, |open| open.ended || open.life.is_over(open.bin_end), &mut records);
+        self.close(programs, |open| open.over, &mut records);
         records
     }
 
@@ -192,6 +194,7 @@ impl Open {
             pending: Pending::default(),
             load: Load::default(),
             ended: false,
+            over: false,
         })
     }
 
@@ -221,6 +224,7 @@ impl Open {
         }
         self.pending.push(bin_ns, bin, stopped);
         (self.sample, self.bin_end) = (sample, end);
+        self.over = self.ended || self.life.is_over(end);
         if self.pending.is_full() {
             self.record(gauge, records);
         }

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_directory_is_where_the_cpu_controller_is_mounted() {
-        let directory = |mountinfo, cgroups| mounts(mountinfo)[0].directory(cgroups);
+        let directory = |mountinfo: &str, cgroups: &str| mounts(mountinfo)[0].directory(cgroups);
         let machine = "/machine.slice/machine-qemu.scope/libvirt/vcpu0";
         let expected = format!("/sys/fs/cgroup{machine}");
         assert_eq!(directory(V2, &format!("0::{machine}\n")), Some(expected.into()));
