@@ -4,6 +4,8 @@
 //! tracer ── Cookie (one per attach point) ──▶ probes
 //! tracer ◀── Event (ring buffer) ──────────── probes
 //! tracer ◀─▶ Process (hash map by pid) ─────▶ probes
+//! tracer ── Window (hash map by pid) ───────▶ probes   while a shutdown lasts
+//! tracer ◀── Disk (hash map by disk) ──────── probes
 //! ```
 //!
 //! Both sides are built from the same source in the same build, so there is no version to agree on.
@@ -12,10 +14,12 @@
 #![cfg_attr(target_arch = "bpf", feature(asm_experimental_arch))]
 
 mod daemon;
+mod disk;
 mod process;
 mod word;
 
 pub use daemon::{DomainCall, names_daemon};
+pub use disk::{Disk, DiskImage, InWindow, Request, Window, WindowImage};
 pub use process::{Process, ProcessImage};
 pub use word::Word;
 

@@ -36,16 +36,22 @@ impl Word {
         before != value
     }
 
-    /// Adds one and loses no other CPU's addition. Rust offers no atomic addition for BPF, though
-    /// every BPF has the instruction.
+    /// Adds one and loses no other CPU's addition.
     #[inline(always)]
     pub fn add_one(&self) {
+        self.add(1);
+    }
+
+    /// Adds and loses no other CPU's addition; beyond the largest value it begins again at zero. Rust
+    /// offers no atomic addition for BPF, though every BPF has the instruction.
+    #[inline(always)]
+    pub fn add(&self, value: u64) {
         #[cfg(target_arch = "bpf")]
         // SAFETY: the instruction touches only this word's eight aligned bytes.
         unsafe {
-            core::arch::asm!("lock *(u64 *)({at} + 0) += {one}", at = in(reg) self.0.get(), one = in(reg) 1_u64);
+            core::arch::asm!("lock *(u64 *)({at} + 0) += {value}", at = in(reg) self.0.get(), value = in(reg) value);
         }
         #[cfg(not(target_arch = "bpf"))]
-        self.store(self.load() + 1);
+        self.store(self.load().wrapping_add(value));
     }
 }

@@ -9,9 +9,9 @@ use softoff_abi::{COMM_LEN, Event, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, Proces
 use crate::task;
 
 /// Without preallocation: an entry that is being read is never another's meanwhile.
-const BPF_F_NO_PREALLOC: u32 = 1;
+pub const BPF_F_NO_PREALLOC: u32 = 1;
 /// Insert only what is not there.
-const BPF_NOEXIST: u64 = 1;
+pub const BPF_NOEXIST: u64 = 1;
 
 /// 8192 events: more than 300 shutdowns in the same millisecond.
 #[map]
@@ -55,6 +55,11 @@ impl Thread {
         // SAFETY: this helper takes nothing and cannot fail.
         let boot_ns = unsafe { bpf_ktime_get_boot_ns() };
         Self { boot_ns, pid: (pid_tgid >> 32) as u32, tid: pid_tgid as u32 }
+    }
+
+    /// Only its process.
+    pub fn pid() -> u32 {
+        (bpf_get_current_pid_tgid() >> 32) as u32
     }
 }
 

@@ -5,14 +5,17 @@
 //! libvirt function ── uprobe ──▶ libvirt_call, libvirt_return ────────────────┤
 //! exec, exit, signal, oom, kvm_pio ── tracepoint ──▶ the program of that name ┼▶ EVENTS ─▶ tracer
 //!           PROCESSES: the QEMU processes and libvirt's daemons, their limits ┘
+//!
+//! block_acct_* ── uprobe, while a shutdown lasts ──▶ block_* ──▶ DISKS ◀─ tracer
 //! ```
 //!
-//! None of these run while a guest just runs, but two: `kvm_pio` on each port access under KVM and
+//! None of the sentinels run while a guest just runs, but two: `kvm_pio` on each port access under KVM and
 //! `acpi_update_sci` on each change of the ACPI interrupt. Both turn back at the first look unless
 //! the power button, sleep or ACPI mode is concerned.
 #![no_std]
 #![no_main]
 
+mod block;
 mod emit;
 mod libvirt;
 mod port;
@@ -131,7 +134,7 @@ fn thread_key(thread: &Thread, cookie: Cookie) -> u64 {
     u64::from(thread.tid) << 32 | u64::from(cookie.binary)
 }
 
-fn cookie(ctx: &impl EbpfContext) -> Cookie {
+pub(crate) fn cookie(ctx: &impl EbpfContext) -> Cookie {
     // SAFETY: the context is the one this program was called with.
     Cookie::unpack(unsafe { bpf_get_attach_cookie(ctx.as_ptr()) })
 }

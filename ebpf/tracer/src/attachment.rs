@@ -3,10 +3,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::time::Instant;
 
 use softoff_journal::record::MissingSentinel;
 
 use crate::binary::{FileId, Image};
+use crate::block::Accounting;
 use crate::programs::Programs;
 use crate::sentinel::{LIBVIRT_SENTINELS, Need, SENTINELS, Sentinel, WITHOUT_LIBVIRT};
 
@@ -41,6 +43,8 @@ pub struct Attachment {
     pub missing: Vec<MissingSentinel>,
     /// What its attach points are known by: see [`softoff_abi::Cookie::binary`].
     pub number: u16,
+    /// The accounting of its block requests.
+    accounting: Accounting,
 }
 
 impl Attachments {
@@ -86,6 +90,28 @@ impl Attachments {
         }
     }
 
+    /// Attaches to an executable's accounting of block requests. Gives the number of the executable, and
+    /// what cannot be told. `file` must be that very executable.
+    pub fn count_blocks(
+        &mut self,
+        programs: &mut Programs,
+        id: FileId,
+        file: &File,
+    ) -> Option<(u16, Option<MissingSentinel>)> {
+        let Attachment { number, accounting, .. } = self.files.get_mut(&id)?;
+        Some((*number, accounting.attach(|places| programs.attach_accounting(file, places, *number))))
+    }
+
+    /// Detaches from the accounting of block requests where no window has needed it for long.
+    pub fn let_accounting_go(&mut self, programs: &mut Programs, in_use: &HashSet<FileId>) {
+        let now = Instant::now();
+        for (id, attachment) in &mut self.files {
+            if attachment.accounting.let_go(in_use.contains(id), now) {
+                programs.detach_accounting(attachment.number);
+            }
+        }
+    }
+
     fn surplus(&self, in_use: &HashSet<FileId>) -> Vec<(u16, FileId)> {
         let idle = self.files.iter().filter(|(id, _)| !in_use.contains(id));
         let mut idle: Vec<_> = idle.map(|(id, attachment)| (attachment.number, *id)).collect();
@@ -105,9 +131,12 @@ fn attach(programs: &mut Programs, file: &File, number: u16) -> Attachment {
     }
     let lacking = attach_sites(programs, file, &image, &SENTINELS, number);
     let mut missing: Vec<_> = lacking.iter().map(|(sentinel, why)| lacks(sentinel, why)).collect();
-    missing.extend(doubtful(&image, file));
+    let never_called = image.never_called(file).unwrap_or_default();
+    missing.extend(doubtful(&image, &never_called));
+    let uncalled = image.accounting.iter().flatten().any(|place| never_called.contains(&place.address));
     Attachment {
         build_id: image.build_id,
+        accounting: Accounting::new(image.accounting, uncalled),
         tells_the_story: lacking.iter().all(|(sentinel, _)| sentinel.need == Need::Optional),
         missing,
         number,
@@ -152,10 +181,10 @@ pub fn no_library(why: &str) -> MissingSentinel {
 }
 
 /// What is attached but may not tell what it should.
-fn doubtful(image: &Image, file: &File) -> Vec<MissingSentinel> {
-    let never_called = image.never_called(file).unwrap_or_default();
+fn doubtful(image: &Image, never_called: &HashSet<u64>) -> Vec<MissingSentinel> {
     let inlined = "nothing in this QEMU calls it (inlined?), it may never fire";
-    let mut doubtful: Vec<_> = never_called.into_iter().map(|sentinel| lacks(sentinel, inlined)).collect();
+    let uncalled = image.sites.iter().filter(|site| never_called.contains(&site.address));
+    let mut doubtful: Vec<_> = uncalled.map(|site| lacks(site.sentinel, inlined)).collect();
     let has_pm1 = image.sites.iter().any(|site| site.sentinel.symbol == "acpi_pm1_evt_power_down");
     if has_pm1 && image.pm1.is_none() {
         doubtful.push(MissingSentinel {

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use object::read::ReadCache;
 use object::{Architecture, Object, ObjectSection, ObjectSegment, ObjectSymbol, SectionKind, SymbolKind};
 
+use crate::block::{FUNCTIONS, Place};
 use crate::pm1::{self, Pm1Offsets};
 use crate::sentinel::Sentinel;
 
@@ -45,6 +46,8 @@ pub struct Image {
     pub sites: Vec<Site>,
     /// Where its PM1 registers are.
     pub pm1: Option<Pm1Offsets>,
+    /// The accounting of block requests, where it has all of it.
+    pub accounting: Option<[Place; 3]>,
 }
 
 /// A sentinel in an executable.
@@ -55,7 +58,7 @@ pub struct Site {
     /// Offset of its first instruction in the file, as the kernel wants it.
     pub offset: u64,
     /// Its address in the image.
-    address: u64,
+    pub address: u64,
 }
 
 type Elf<'a> = object::File<'a, &'a ReadCache<&'a File>>;
@@ -66,7 +69,8 @@ impl Image {
         let cache = ReadCache::new(file);
         let elf = Elf::parse(&cache)?;
         let sites = sites(&elf, sentinels);
-        Ok(Self { build_id: elf.build_id()?.map(hex), pm1: pm1_offsets(&elf, &sites), sites })
+        let (pm1, accounting) = (pm1_offsets(&elf, &sites), accounting(&elf));
+        Ok(Self { build_id: elf.build_id()?.map(hex), sites, pm1, accounting })
     }
 
     /// Whether the sentinel is in the file.
@@ -74,24 +78,21 @@ impl Image {
         self.sites.iter().any(|site| site.sentinel.symbol == sentinel.symbol)
     }
 
-    /// The sentinels that no instruction of the file calls or jumps to: link-time optimisation may
-    /// have copied them into their callers, and then they never fire. Reads all the code.
-    pub fn never_called(&self, file: &File) -> Result<Vec<&'static Sentinel>, object::Error> {
+    /// Addresses of sentinels, and of the accounting, that no instruction of the file calls or jumps to:
+    /// link-time optimisation may have copied them into their callers, and then they never fire. Reads
+    /// all the code.
+    pub fn never_called(&self, file: &File) -> Result<HashSet<u64>, object::Error> {
         let cache = ReadCache::new(file);
         let elf = Elf::parse(&cache)?;
         if elf.architecture() != Architecture::X86_64 {
-            return Ok(Vec::new());
+            return Ok(HashSet::new());
         }
-        let mut unseen: HashSet<u64> = self.sites.iter().map(|site| site.address).collect();
+        let accounting = self.accounting.iter().flatten().map(|place| place.address);
+        let mut unseen: HashSet<u64> = self.sites.iter().map(|site| site.address).chain(accounting).collect();
         for section in elf.sections().filter(|section| section.kind() == SectionKind::Text) {
             strike_called(section.data()?, section.address(), &mut unseen);
         }
-        Ok(self
-            .sites
-            .iter()
-            .filter(|site| unseen.contains(&site.address))
-            .map(|site| site.sentinel)
-            .collect())
+        Ok(unseen)
     }
 }
 
@@ -112,6 +113,18 @@ fn sites(elf: &Elf, sentinels: &'static [Sentinel]) -> Vec<Site> {
         }
     }
     sites
+}
+
+fn accounting(elf: &Elf) -> Option<[Place; 3]> {
+    let place = |function| {
+        let symbol = elf
+            .dynamic_symbols()
+            .chain(elf.symbols())
+            .find(|symbol| symbol.name() == Ok(function) && symbol.is_definition())?;
+        Some(Place { offset: file_offset(elf, symbol.address())?, address: symbol.address() })
+    };
+    let [(done, _), (failed, _), (start, _)] = FUNCTIONS;
+    Some([place(done)?, place(failed)?, place(start)?])
 }
 
 fn file_offset(elf: &Elf, address: u64) -> Option<u64> {

@@ -15,25 +15,35 @@
 //!   processes are virtual machines, and whose.
 //! * `daemon` finds libvirt's daemons and their library, and follows what they are asked for.
 //! * `decode` turns an event into a sign; `sink` writes records and survives a full disk.
+//! * `forensics` is the second stage, while a shutdown lasts: `window` says for how long, `block` and
+//!   `disks` count requests, `vcpu`, `quota` and `pressure` read `/proc`, `activity` makes bins of it.
 //! * [`tracer`] is the loop that ties them together.
 
+mod activity;
 mod attachment;
 mod binary;
+mod block;
 mod cmdline;
 mod daemon;
 mod decode;
 mod discovery;
+mod disks;
 mod error;
+mod forensics;
 mod kernel;
 mod libvirt;
 mod notice;
 mod pm1;
+mod pressure;
 mod proc;
 mod programs;
+mod quota;
 pub mod sentinel;
 mod sink;
 mod tracefs;
 pub mod tracer;
+mod vcpu;
+mod window;
 
 pub use error::TracerError;
 pub use notice::Notice;

@@ -12,6 +12,8 @@ use softoff_journal::record::MissingSentinel;
 
 use crate::TracerError;
 use crate::binary::{Image, Site};
+use crate::block::{FUNCTIONS, Place};
+use crate::disks::Disks;
 use crate::kernel::Offsets;
 use crate::sentinel::{Program, Sentinel};
 use crate::sink::chain;
@@ -108,6 +110,8 @@ pub struct Programs {
     pub processes: HashMap<MapData, u32, Entry>,
     /// What was not sent.
     pub lost: Array<MapData, u64>,
+    /// Block requests, while windows are open.
+    pub disks: Disks,
 }
 
 impl Programs {
@@ -119,9 +123,9 @@ impl Programs {
             Offsets::UNKNOWN
         });
         let mut ebpf = load_object(tracefs, offsets)?;
-        for program in
-            ["call", "pm1", "port", "vm_stop_entry", "vm_stop_return", "libvirt_call", "libvirt_return"]
-        {
+        let sentinels =
+            ["call", "pm1", "port", "vm_stop_entry", "vm_stop_return", "libvirt_call", "libvirt_return"];
+        for program in sentinels.into_iter().chain(FUNCTIONS.map(|(_, program)| program)) {
             let loaded = uprobe(&mut ebpf, program).and_then(UProbe::load);
             loaded.map_err(|error| refused(format!("the program {program}"), error))?;
         }
@@ -134,6 +138,11 @@ impl Programs {
             events: map(&mut ebpf, "EVENTS", RingBuf::try_from)?,
             processes: map(&mut ebpf, "PROCESSES", HashMap::try_from)?,
             lost: map(&mut ebpf, "LOST", Array::try_from)?,
+            disks: Disks {
+                windows: map(&mut ebpf, "WINDOWS", HashMap::try_from)?,
+                disks: map(&mut ebpf, "DISKS", HashMap::try_from)?,
+                requests: map(&mut ebpf, "REQUESTS", HashMap::try_from)?,
+            },
             kvm: failed.iter().all(|(sentinel, _)| sentinel.program != KVM_PIO),
             links: Vec::new(),
             missing,
@@ -155,10 +164,33 @@ impl Programs {
         failed
     }
 
+    /// Attaches to an executable's accounting of block requests, wholly or not at all.
+    pub fn attach_accounting(&mut self, file: &File, places: &[Place; 3], binary: u16) -> Result<(), String> {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+        let cookie = Cookie { kind: 0, binary, status_offset: 0, enable_offset: 0 };
+        for ((_, program), place) in FUNCTIONS.iter().zip(places) {
+            if let Err(error) = self.attach_at(&path, program, place.offset, cookie) {
+                self.detach_accounting(binary);
+                return Err(chain(&error));
+            }
+        }
+        Ok(())
+    }
+
     /// Detaches from a file, in the background: the kernel takes some 110 ms for each attach
     /// point.
     pub fn detach(&mut self, binary: u16) {
-        let (gone, kept) = self.links.drain(..).partition(|link| link.binary == binary);
+        self.detach_all(|link| link.binary == binary);
+    }
+
+    /// Detaches from an executable's accounting of block requests, in the background.
+    pub fn detach_accounting(&mut self, binary: u16) {
+        let counts = |link: &Link| FUNCTIONS.iter().any(|(_, program)| *program == link.program);
+        self.detach_all(|link| link.binary == binary && counts(link));
+    }
+
+    fn detach_all(&mut self, goes: impl Fn(&Link) -> bool) {
+        let (gone, kept) = self.links.drain(..).partition(goes);
         self.links = kept;
         let take = |Link { program, id, .. }| uprobe(&mut self.ebpf, program).ok()?.take_link(id).ok();
         let links: Vec<UProbeLink> = Vec::into_iter(gone).filter_map(take).collect();
@@ -191,13 +223,24 @@ impl Programs {
             Program::Domain(_) => &["libvirt_return", "libvirt_call"],
         };
         for program in programs {
-            let point = UProbeAttachPoint {
-                location: UProbeAttachLocation::AbsoluteOffset(site.offset),
-                cookie: Some(cookie.pack()),
-            };
-            let id = uprobe(&mut self.ebpf, program)?.attach(point, path, UProbeScope::AllProcesses)?;
-            self.links.push(Link { binary, program, id });
+            self.attach_at(path, program, site.offset, cookie)?;
         }
+        Ok(())
+    }
+
+    fn attach_at(
+        &mut self,
+        path: &str,
+        program: &'static str,
+        offset: u64,
+        cookie: Cookie,
+    ) -> Result<(), ProgramError> {
+        let point = UProbeAttachPoint {
+            location: UProbeAttachLocation::AbsoluteOffset(offset),
+            cookie: Some(cookie.pack()),
+        };
+        let id = uprobe(&mut self.ebpf, program)?.attach(point, path, UProbeScope::AllProcesses)?;
+        self.links.push(Link { binary: cookie.binary, program, id });
         Ok(())
     }
 }

@@ -28,7 +28,9 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use softoff_abi::{Event as Hit, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, ProcessImage, names_daemon};
 use softoff_journal::process::NANOS_PER_TICK;
-use softoff_journal::record::{Coverage, Loss, LossStage, MissingSentinel, ProbeHit, ProcessId, TracerState};
+use softoff_journal::record::{
+    Coverage, Loss, LossStage, MissingSentinel, ProbeHit, ProcessId, Sign, TracerState,
+};
 use softoff_journal::{Event, Record, Stamp, Writer};
 use uuid::Uuid;
 
@@ -36,6 +38,7 @@ use crate::attachment::{Attachments, Target, no_library};
 use crate::binary::FileId;
 use crate::daemon::{self, Daemons};
 use crate::discovery::{self, Candidate, Finding};
+use crate::forensics::{Forensics, Timed};
 use crate::libvirt::Libvirt;
 use crate::programs::{Entry, Programs};
 use crate::sink::Sink;
@@ -54,6 +57,7 @@ pub struct Tracer<'a> {
     sink: Sink<Writer>,
     libvirt: Libvirt,
     attachments: Attachments,
+    forensics: Forensics,
     processes: HashMap<u32, Process>,
     daemons: Daemons,
     losses: Losses,
@@ -153,6 +157,7 @@ impl<'a> Tracer<'a> {
             programs: Programs::load(&tracefs)?,
             libvirt: Libvirt::system(),
             attachments: Attachments::default(),
+            forensics: Forensics::default(),
             processes: HashMap::new(),
             daemons: Daemons::default(),
             losses: Losses::default(),
@@ -195,8 +200,10 @@ impl<'a> Tracer<'a> {
     pub fn run(&mut self, stop: BorrowedFd<'_>) -> Result<Summary, TracerError> {
         let mut next_tick = Instant::now() + TICK;
         loop {
-            let stopping = self.wait(stop, next_tick).map_err(TracerError::Wait)?;
+            let stopping = self.wait(stop, self.until(next_tick)).map_err(TracerError::Wait)?;
             self.drain();
+            let looked = self.forensics.look(&mut self.programs);
+            self.record_all(looked);
             if stopping {
                 return Ok(self.finish());
             }
@@ -205,6 +212,12 @@ impl<'a> Tracer<'a> {
                 next_tick = Instant::now() + TICK;
             }
         }
+    }
+
+    /// The end of the next bin, where a window is open, but not after the tick.
+    fn until(&self, tick: Instant) -> Instant {
+        let left = |due: u64| Duration::from_nanos(due.saturating_sub(Stamp::now().boot_ns));
+        self.forensics.due().map_or(tick, |due| tick.min(Instant::now() + left(due)))
     }
 
     /// Waits for events, the tick or the end; true for the end.
@@ -252,9 +265,12 @@ impl<'a> Tracer<'a> {
     fn let_go(&mut self) {
         let in_use = self.processes.values().filter_map(|process| process.file).collect();
         self.attachments.let_go(&mut self.programs, &in_use);
+        self.forensics.let_go(&mut self.programs, &mut self.attachments);
     }
 
     fn finish(&mut self) -> Summary {
+        let closed = self.forensics.finish(&mut self.programs);
+        self.record_all(closed);
         self.record_losses();
         self.record_now(Event::Tracer(TracerState::Stopped { pid: std::process::id() }));
         self.sink.retry(self.notify);
@@ -276,12 +292,21 @@ impl<'a> Tracer<'a> {
         if !matches!(process.role, Role::Other | Role::Daemon)
             && let Some(sign) = decode::sign(hit)
         {
-            let hit_of = ProbeHit { process: process.id, tid: hit.tid, sign };
+            let guest = process.file.map(|file| (process.id, file));
+            let hit_of = ProbeHit { process: process.id, tid: hit.tid, sign: sign.clone() };
             self.record_at(hit.boot_ns, Event::Probe(hit_of));
+            self.look_closer(guest, &sign, hit.boot_ns);
         }
         if kind == Kind::Exit {
             self.forget(hit.pid, hit.args[1]);
         }
+    }
+
+    /// Opens a window, or lets the one that is open know.
+    fn look_closer(&mut self, guest: Option<(ProcessId, FileId)>, sign: &Sign, at: u64) {
+        let Some(guest) = guest else { return };
+        let opened = self.forensics.see(guest, sign, at, &mut self.programs, &mut self.attachments);
+        self.record_all(opened);
     }
 
     /// What another process of the same number was says nothing about this one.
@@ -324,7 +349,10 @@ impl<'a> Tracer<'a> {
             let called = self.process_of(decode::domain(hit));
             let about = self.daemons.about(hit, kind, called);
             if let (Some(process), Some(sign)) = (about, decode::sign(hit)) {
-                self.record_at(hit.boot_ns, Event::Probe(ProbeHit { process, tid: hit.tid, sign }));
+                let file = self.processes.get(&process.pid).and_then(|process| process.file);
+                let hit_of = ProbeHit { process, tid: hit.tid, sign: sign.clone() };
+                self.record_at(hit.boot_ns, Event::Probe(hit_of));
+                self.look_closer(file.map(|file| (process, file)), &sign, hit.boot_ns);
             }
         }
     }
@@ -452,6 +480,7 @@ impl<'a> Tracer<'a> {
     fn forget(&mut self, pid: u32, dropped: u64) {
         let Some(process) = self.processes.remove(&pid) else { return };
         self.daemons.forget(pid);
+        self.forensics.ended(process.id);
         if process.role != Role::Other {
             self.record_loss(LossStage::RateLimit, dropped.saturating_sub(process.dropped), process.loses());
         }
@@ -496,6 +525,12 @@ impl<'a> Tracer<'a> {
     fn record_loss(&mut self, stage: LossStage, count: u64, process: Option<ProcessId>) {
         if count > 0 {
             self.record_now(Event::Loss(Loss { stage, count, process }));
+        }
+    }
+
+    fn record_all(&mut self, events: impl IntoIterator<Item = Timed>) {
+        for (boot_ns, event) in events {
+            self.record_at(boot_ns, event);
         }
     }
 

@@ -33,6 +33,30 @@ pub const FLOOD: BootSector = &[
     0xeb, 0xf7, //       jmp loop
 ];
 
+/// Reads a sector from the first disk through the BIOS, again and again.
+pub const READ: BootSector = &[
+    0x31, 0xc0, //       xor ax, ax
+    0x8e, 0xc0, //       mov es, ax
+    0xb8, 0x01, 0x02, // loop: mov ax, 0x201   read one sector
+    0xb9, 0x02, 0x00, // mov cx, 2         cylinder 0, sector 2
+    0xba, 0x80, 0x00, // mov dx, 0x80      head 0, first disk
+    0xbb, 0x00, 0x80, // mov bx, 0x8000    to es:bx
+    0xcd, 0x13, //       int 0x13
+    0xeb, 0xf0, //       jmp loop
+];
+
+/// Writes a sector to the first disk through the BIOS, again and again.
+pub const WRITE: BootSector = &[
+    0x31, 0xc0, //       xor ax, ax
+    0x8e, 0xc0, //       mov es, ax
+    0xb8, 0x01, 0x03, // loop: mov ax, 0x301   write one sector
+    0xb9, 0x02, 0x00, // mov cx, 2         cylinder 0, sector 2
+    0xba, 0x80, 0x00, // mov dx, 0x80      head 0, first disk
+    0xbb, 0x00, 0x80, // mov bx, 0x8000    from es:bx
+    0xcd, 0x13, //       int 0x13
+    0xeb, 0xf0, //       jmp loop
+];
+
 /// A disk that begins with the sector. AHCI reads none that is smaller than a track.
 pub fn disk(code: BootSector) -> Vec<u8> {
     let mut disk = vec![0; 1 << 20];

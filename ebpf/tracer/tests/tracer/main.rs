@@ -5,6 +5,7 @@
 //! unless `SOFTOFF_REQUIRE_ALL=1`.
 
 mod boot_sector;
+mod forensics;
 mod qemu;
 mod recording;
 
@@ -31,6 +32,7 @@ macro_rules! needs {
         )*
     };
 }
+use needs;
 
 fn exit(status: i32) -> Sign {
     Sign::Exit { status: Some(status), signal: None }

@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use softoff_journal::record::{Loss, LossStage, QemuProcess, Sender, Sign};
-use softoff_journal::{Event, Reader};
+use softoff_journal::record::{Activity, Loss, LossStage, QemuProcess, Sender, Sign, Window, WindowState};
+use softoff_journal::{Event, Reader, Record};
 use softoff_tracer::{Notice, Summary, Tracer};
 use tempfile::TempDir;
 
@@ -70,13 +70,55 @@ impl Recording {
         let summary = self.tracer.join().expect("the tracer ends");
         let file = std::fs::read_dir(self.dir.path()).expect("a journal").next().expect("a file");
         let text = std::fs::read_to_string(file.expect("an entry").path()).expect("text");
-        let event = |line| serde_json::from_str::<softoff_journal::Record>(line).expect("a record").event;
+        let event = |line| serde_json::from_str::<Record>(line).expect("a record").event;
         (summary, text.lines().map(event).collect())
     }
 
-    fn events(&self) -> Vec<Event> {
+    fn records(&self) -> Vec<Record> {
         let reader = Reader::open(self.dir.path()).expect("the journal is readable");
-        reader.map(|entry| entry.expect("no defect").record.event).collect()
+        reader.map(|entry| entry.expect("no defect").record).collect()
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.records().into_iter().map(|record| record.event).collect()
+    }
+
+    /// When a sign of a process was first seen.
+    pub fn time_of(&self, pid: u32, sign: &Sign) -> u64 {
+        let is_it =
+            |event: &Event| matches!(event, Event::Probe(hit) if hit.process.pid == pid && hit.sign == *sign);
+        let found = || self.records().into_iter().find(|record| is_it(&record.event));
+        wait_for(found, || format!("no {sign:?} of process {pid}")).boot_ns
+    }
+
+    /// Ends of windows of a process so far, each with its time.
+    pub fn windows(&self, pid: u32) -> Vec<(u64, Window)> {
+        let of_process = |record: Record| match record.event {
+            Event::Window(window) if window.process.pid == pid => Some((record.boot_ns, window)),
+            _ => None,
+        };
+        self.records().into_iter().filter_map(of_process).collect()
+    }
+
+    /// What a process was seen to do so far, each stretch with the time of its end.
+    pub fn activity(&self, pid: u32) -> Vec<(u64, Activity)> {
+        let of_process = |record: Record| match record.event {
+            Event::Activity(activity) if activity.process.pid == pid => Some((record.boot_ns, activity)),
+            _ => None,
+        };
+        self.records().into_iter().filter_map(of_process).collect()
+    }
+
+    /// Waits for an end of a window and gives it with its time.
+    pub fn until_window(&self, pid: u32, state: WindowState) -> (u64, Window) {
+        let found = || self.windows(pid).into_iter().find(|(_, window)| window.state == state);
+        wait_for(found, || format!("process {pid} has no window that was {state:?}"))
+    }
+
+    /// Waits until so many stretches of a process are recorded, and gives them.
+    pub fn until_activity(&self, pid: u32, count: usize) -> Vec<(u64, Activity)> {
+        let enough = || Some(self.activity(pid)).filter(|activity| activity.len() >= count);
+        wait_for(enough, || format!("process {pid} has only {} stretches", self.activity(pid).len()))
     }
 
     /// What was seen of a process so far.
