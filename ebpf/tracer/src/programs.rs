@@ -167,7 +167,7 @@ impl Programs {
     /// Attaches to an executable's accounting of block requests, wholly or not at all.
     pub fn attach_accounting(&mut self, file: &File, places: &[Place; 3], binary: u16) -> Result<(), String> {
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-        let cookie = Cookie { kind: 0, binary, status_offset: 0, enable_offset: 0 };
+        let cookie = Cookie { kind: 0, binary, call: 0, status_offset: 0, enable_offset: 0 };
         for ((_, program), place) in FUNCTIONS.iter().zip(places) {
             if let Err(error) = self.attach_at(&path, program, place.offset, cookie) {
                 self.detach_accounting(binary);
