@@ -17,6 +17,8 @@ pub struct Programs {
     pub lab: PathBuf,
     /// The guests' init, linked statically.
     pub guest: PathBuf,
+    /// The library that makes a QEMU slow to close its disk.
+    pub slow_close: PathBuf,
     /// A Debian kernel package, unpacked.
     pub kernel: PathBuf,
 }
@@ -35,6 +37,7 @@ impl Programs {
             hook: target.join("hook/softoff-hook"),
             lab: debug.join("softoff-lab"),
             guest: target.join("hook/softoff-guest"),
+            slow_close: debug.join("libsoftoff_slow_close.so"),
             kernel: target.join("lab/kernel"),
         };
         programs.check()?;
@@ -42,7 +45,8 @@ impl Programs {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        for path in [&self.softoff, &self.hook, &self.lab, &self.guest, &self.kernel] {
+        let all = [&self.softoff, &self.hook, &self.lab, &self.guest, &self.slow_close, &self.kernel];
+        for path in all {
             let found = fs::exists(path).unwrap_or(false);
             anyhow::ensure!(found, "{} is missing; run ./x build", path.display());
         }
