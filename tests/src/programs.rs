@@ -19,6 +19,8 @@ pub struct Programs {
     pub guest: PathBuf,
     /// A Debian kernel package, unpacked.
     pub kernel: PathBuf,
+    /// Debian's qemu-ga, unpacked too.
+    pub guest_agent: PathBuf,
 }
 
 impl Programs {
@@ -36,13 +38,14 @@ impl Programs {
             lab: debug.join("softoff-lab"),
             guest: target.join("hook/softoff-guest"),
             kernel: target.join("lab/kernel"),
+            guest_agent: target.join("lab/guest-agent/usr/sbin/qemu-ga"),
         };
         programs.check()?;
         Ok(programs)
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        for path in [&self.softoff, &self.hook, &self.lab, &self.guest, &self.kernel] {
+        for path in [&self.softoff, &self.hook, &self.lab, &self.guest, &self.kernel, &self.guest_agent] {
             let found = fs::exists(path).unwrap_or(false);
             anyhow::ensure!(found, "{} is missing; run ./x build", path.display());
         }
