@@ -12,6 +12,7 @@
 //!
 //! Nothing here touches the machine's own libvirt, and any number of labs run side by side.
 
+pub mod boot_sector;
 pub mod daemons;
 pub mod demo;
 pub mod expect;
@@ -28,6 +29,7 @@ pub mod scenario;
 pub mod spec;
 pub mod wait;
 
+pub use boot_sector::BootSector;
 pub use guest::Guest;
 pub use lab::Lab;
 pub use recorder::Recorder;
