@@ -12,9 +12,13 @@
 //!
 //! Nothing here touches the machine's own libvirt, and any number of labs run side by side.
 
+<<<<<<< HEAD
 pub mod answer;
 pub mod cgroup;
 pub mod command;
+=======
+pub mod boot_sector;
+>>>>>>> guest
 pub mod daemons;
 pub mod demo;
 pub mod docs;
@@ -40,6 +44,7 @@ pub mod stage;
 pub mod storage;
 pub mod wait;
 
+pub use boot_sector::BootSector;
 pub use guest::Guest;
 pub use lab::Lab;
 pub use recorder::Recorder;

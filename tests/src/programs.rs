@@ -21,6 +21,8 @@ pub struct Programs {
     pub slow_close: PathBuf,
     /// A Debian kernel package, unpacked.
     pub kernel: PathBuf,
+    /// Debian's qemu-ga, unpacked too.
+    pub guest_agent: PathBuf,
 }
 
 impl Programs {
@@ -39,14 +41,15 @@ impl Programs {
             guest: target.join("hook/softoff-guest"),
             slow_close: debug.join("libsoftoff_slow_close.so"),
             kernel: target.join("lab/kernel"),
+            guest_agent: target.join("lab/guest-agent/usr/sbin/qemu-ga"),
         };
         programs.check()?;
         Ok(programs)
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let all = [&self.softoff, &self.hook, &self.lab, &self.guest, &self.slow_close, &self.kernel];
-        for path in all {
+        let Self { softoff, hook, lab, guest, slow_close, kernel, guest_agent } = self;
+        for path in [softoff, hook, lab, guest, slow_close, kernel, guest_agent] {
             let found = fs::exists(path).unwrap_or(false);
             anyhow::ensure!(found, "{} is missing; run ./x build", path.display());
         }
