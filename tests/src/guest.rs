@@ -13,6 +13,7 @@ use virt::domain::{Domain, DomainState};
 use virt::enumutil::Enum;
 use virt::sys::{VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT};
 
+use crate::boot_sector::BootSector;
 use crate::daemons::read_pid;
 use crate::spec::DomainSpec;
 use crate::wait;
@@ -74,8 +75,8 @@ impl Guest {
 
     /// Waits until the guest has booted for the `times`-th time.
     pub fn wait_until_ready_again(&self, times: usize) -> anyhow::Result<()> {
-        let plan = self.spec.plan().with_context(|| format!("{:?} plays no role", self.spec.name))?;
-        self.wait_for_line(&ready_line(plan.role), times)
+        let line = self.spec.plan().map_or_else(BootSector::ready_line, |plan| ready_line(plan.role));
+        self.wait_for_line(&line, times)
     }
 
     /// Waits until the guest has printed what it marks as its own.

@@ -12,13 +12,10 @@
 //!
 //! Nothing here touches the machine's own libvirt, and any number of labs run side by side.
 
-<<<<<<< HEAD
 pub mod answer;
+pub mod boot_sector;
 pub mod cgroup;
 pub mod command;
-=======
-pub mod boot_sector;
->>>>>>> guest
 pub mod daemons;
 pub mod demo;
 pub mod docs;

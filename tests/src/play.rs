@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::fs::{FileType, Mode as FileMode, OFlags};
 
+use crate::boot_sector::BootSector;
 use crate::cgroup::{Controller, Group};
 use crate::guest::{Guest, Mode};
 use crate::lab::Lab;
@@ -86,8 +87,7 @@ impl<'a> Play<'a> {
             play.guests.push(play.lab().boot(&spec)?);
         }
         match scenario.cast {
-            Cast::Role(_) => play.each(Guest::wait_until_ready)?,
-            Cast::Unready(_) => {}
+            Cast::Role(_) | Cast::Sector(_) => play.each(Guest::wait_until_ready)?,
             Cast::Firmware(span) => thread::sleep(play.dice.roll(span)),
         }
         Ok(play)
@@ -112,7 +112,8 @@ impl<'a> Play<'a> {
     fn spec(&mut self, machine: Machine, number: u32) -> anyhow::Result<DomainSpec> {
         let Scenario { name, hardware, .. } = self.scenario;
         let boot = match self.scenario.cast {
-            Cast::Role(script) | Cast::Unready(script) => Boot::Linux(script.plan(&mut self.dice)),
+            Cast::Role(script) => Boot::Linux(script.plan(&mut self.dice)),
+            Cast::Sector(sector) => Boot::Sector(self.write_sector(sector, machine)?),
             Cast::Firmware(_) => Boot::Firmware,
         };
         let name =
@@ -129,6 +130,13 @@ impl<'a> Play<'a> {
         }
         spec.disk = Some(self.attach(image)?);
         Ok(spec)
+    }
+
+    fn write_sector(&self, sector: BootSector, machine: Machine) -> anyhow::Result<PathBuf> {
+        let image = self.lab().layout().disks().join(format!("{sector:?}-{machine}.img"));
+        fs::write(&image, sector.image(machine))
+            .with_context(|| format!("cannot write {}", image.display()))?;
+        Ok(image)
     }
 
     fn create_image(&self, spec: &DomainSpec) -> anyhow::Result<PathBuf> {
@@ -198,7 +206,6 @@ impl<'a> Play<'a> {
                 Ok(())
             }
             Act::AwaitLine(line) => self.each(|guest| guest.wait_until_it_says(line)),
-            Act::AwaitReady => self.each(Guest::wait_until_ready),
             Act::AwaitReboot => self.each(|guest| guest.wait_until_ready_again(2)),
             Act::AwaitAsleep => self.each(Guest::wait_until_asleep),
             Act::AwaitAgent => self.each(Guest::wait_until_agent_is_connected),

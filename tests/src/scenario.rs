@@ -18,6 +18,7 @@ use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
 use softoff_guest::{Agent, Ending, Load, Plan, Role};
 
+use crate::boot_sector::BootSector;
 use crate::span::{Dice, Span, milliseconds, seconds};
 use crate::spec::Machine;
 
@@ -45,8 +46,8 @@ pub struct Scenario {
 pub enum Cast {
     /// Linux with the lab's init; the acts begin when it is ready.
     Role(Script),
-    /// The same, where it says that it is ready too late or too often; the acts begin at once.
-    Unready(Script),
+    /// A program of one sector; the acts begin when it is ready.
+    Sector(BootSector),
     /// The firmware at its boot menu, for so long before the acts begin.
     Firmware(Span),
 }
@@ -201,8 +202,6 @@ pub enum Act {
     Wait(Span),
     /// Waits until the guest has printed this line.
     AwaitLine(&'static str),
-    /// Waits until the guest is ready, for the first time.
-    AwaitReady,
     /// Waits until the guest has booted once more.
     AwaitReboot,
     /// Waits until libvirt sees the guest asleep.

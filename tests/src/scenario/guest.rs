@@ -5,6 +5,7 @@ use softoff_analyzer::episode::Outcome;
 use softoff_guest::{Agent, Ending, Role};
 
 use super::{ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, PC, SLOW, SOFT, Scenario, USUAL, guest};
+use crate::boot_sector::BootSector;
 use crate::span::{milliseconds, seconds};
 
 const NOT_LISTENING: Expected = Expected::new(Outcome::Hard, Cause::GuestNotListening);
@@ -45,6 +46,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::role("no-acpi-hardware", guest(Role::NotListening), ASK_WAIT_DESTROY, NOT_LISTENING)
         .with(Hardware { acpi: false, ..USUAL })
         .on(PC),
+    Scenario::new("boot-loader", Cast::Sector(BootSector::BootLoader), ASK_WAIT_DESTROY, NOT_LISTENING)
+        .on(BOTH),
     Scenario::new("firmware", Cast::Firmware(seconds(2, 5)), ASK_WAIT_DESTROY, NOT_LISTENING).on(BOTH),
     Scenario::role(
         "power-off-from-inside",

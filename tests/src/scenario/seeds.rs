@@ -5,12 +5,15 @@ use softoff_analyzer::episode::{Outcome, RiskLevel};
 use softoff_guest::{Ending, Role};
 
 use super::{ASK, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, SLOW, Scenario, USUAL, guest};
+use crate::boot_sector::BootSector;
 use crate::span::seconds;
 
 const CUT_OFF_AT_WORK: Expected =
     Expected { risk: Some(RiskLevel::High), ..Expected::new(Outcome::Hard, Cause::OperatorImpatient) };
 
 const FIRST_BOOT: Expected = Expected::new(Outcome::Hard, Cause::GuestFirstBoot);
+
+const HUNG: Expected = Expected::new(Outcome::Hard, Cause::GuestHung);
 
 /// The scenarios, by their number in the table of causes.
 pub(super) const SCENARIOS: &[Scenario] = &[
@@ -92,15 +95,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Expected::new(Outcome::Hard, Cause::GuestSleep),
     ),
     // 7: first boot.
-    Scenario::new(
+    Scenario::role(
         "first-boot-late-button",
-        Cast::Unready(guest(Role::LateButton).taking(seconds(14, 17))),
+        guest(Role::LateButton).taking(seconds(14, 17)),
         &[
-            Act::AwaitLine("initialising"),
             Act::Shutdown,
             Act::Wait(seconds(3, 6)),
             Act::Shutdown,
-            Act::AwaitReady,
+            Act::AwaitLine("armed"),
             Act::Shutdown,
             Act::AwaitOff,
         ],
@@ -108,11 +110,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     )
     .on(BOTH),
     Scenario::role("first-boot-busy", guest(Role::FirstBoot), ASK_WAIT_DESTROY, FIRST_BOOT),
-    Scenario::new(
+    Scenario::role(
         "first-boot-resets",
-        Cast::Unready(guest(Role::Resets).taking(seconds(3, 5))),
+        guest(Role::Resets).taking(seconds(3, 5)),
         &[
-            Act::AwaitReboot,
             Act::Shutdown,
             Act::Wait(seconds(6, 9)),
             Act::Shutdown,
@@ -123,6 +124,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         FIRST_BOOT,
     ),
     // 8: a damaged system.
+    Scenario::new("hung-busy", Cast::Sector(BootSector::Spin), ASK_WAIT_DESTROY, HUNG).on(BOTH),
+    Scenario::new("hung-halted", Cast::Sector(BootSector::Halt), ASK_WAIT_DESTROY, HUNG).on(BOTH),
+    Scenario::new(
+        "triple-faults",
+        Cast::Sector(BootSector::TripleFault),
+        ASK_WAIT_DESTROY,
+        Expected::new(Outcome::Hard, Cause::GuestDamaged),
+    ),
     Scenario::role("panic", guest(Role::Panic), ASK, Expected::new(Outcome::Crashed, Cause::GuestCrashed))
         .with(Hardware { panic_notifier: true, ..USUAL })
         .on(BOTH),
