@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Tier};
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::SOFT;
+use softoff_lab::expect::SOFT;
 use softoff_lab::{DomainSpec, Lab, Machine, Recorder, expect};
 use softoff_tracer::sentinel::SENTINELS;
 

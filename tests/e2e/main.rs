@@ -9,5 +9,4 @@ mod demo;
 mod names;
 mod recording;
 mod restart;
-mod scenarios;
 mod stage;

@@ -1,10 +1,10 @@
 //! Domain names are the operator's to choose, and nothing about them can be relied on.
 
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::SOFT;
+use softoff_lab::expect::SOFT;
 use softoff_lab::{DomainSpec, Machine, expect};
 
-use crate::stage::{self, Stage};
+use crate::stage;
 
 /// Spaces, quotes of three kinds, markup, a backslash, a terminal's escape sequence in words, and
 /// what QEMU's own command line takes for a separator. libvirt accepts all but a slash.
@@ -14,7 +14,7 @@ fn is_told_by_its_name(name: &str) {
     if !stage::is_possible() {
         return;
     }
-    let lab = &Stage::shared().lab;
+    let lab = &stage::shared().lab;
     let guest = lab.boot(&DomainSpec::new(name, Machine::Q35, Plan::new(Role::Clean))).unwrap();
     guest.wait_until_ready().unwrap();
     guest.shutdown().unwrap();
@@ -42,6 +42,6 @@ fn libvirt_itself_refuses_a_name_with_a_newline() {
         return;
     }
     let spec = DomainSpec::new("two\nlines", Machine::Q35, Plan::new(Role::Clean));
-    let error = Stage::shared().lab.boot(&spec).unwrap_err();
+    let error = stage::shared().lab.boot(&spec).unwrap_err();
     assert!(format!("{error:#}").contains("name"), "{error:#}");
 }

@@ -3,7 +3,7 @@
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, Tier};
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::SOFT;
+use softoff_lab::expect::SOFT;
 use softoff_lab::{DomainSpec, Guest, Lab, Machine, Recorder, expect};
 
 use crate::stage;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use softoff_guest::{Plan, Role};
-use softoff_lab::scenario::SOFT;
-use softoff_lab::{DomainSpec, Machine, expect};
+use softoff_lab::expect::SOFT;
+use softoff_lab::{DomainSpec, Machine, Stage, expect};
 
-use crate::stage::{self, Stage};
+use crate::stage;
 
 #[test]
 fn a_restart_of_libvirtd_in_the_middle_of_a_shutdown_loses_nothing() {

@@ -1,32 +1,14 @@
-//! Where the tests play: a lab with hook and recorder.
+//! Where the tests play: a lab with hook and recorder, which they share where they can.
 
 use std::env;
 use std::sync::OnceLock;
 
-use softoff_lab::{Lab, Recorder};
+use softoff_lab::Stage;
 
-/// A lab in which softoff is installed and records.
-pub struct Stage {
-    /// The lab.
-    pub lab: Lab,
-    /// Its recorder, kept alive.
-    _recorder: Recorder,
-}
-
-impl Stage {
-    /// Sets one up.
-    pub fn open() -> anyhow::Result<Self> {
-        let lab = Lab::start()?;
-        lab.install_hook()?;
-        let recorder = Recorder::start(lab.softoff_inside())?;
-        Ok(Self { lab, _recorder: recorder })
-    }
-
-    /// The one that tests share. Whoever comes first sets it up; it ends with the process.
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Stage> = OnceLock::new();
-        SHARED.get_or_init(|| Self::open().expect("the stage of the end-to-end tests"))
-    }
+/// The stage that tests share. Whoever comes first sets it up; it ends with the process.
+pub fn shared() -> &'static Stage {
+    static SHARED: OnceLock<Stage> = OnceLock::new();
+    SHARED.get_or_init(|| Stage::open().expect("the stage of the end-to-end tests"))
 }
 
 /// Tells a test whether to go on: without root there is no lab. Where nothing may be skipped, the

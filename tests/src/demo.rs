@@ -12,12 +12,11 @@ use softoff_analyzer::cause::Cause;
 use softoff_guest::{Plan, Role};
 use uuid::Uuid;
 
-use crate::expect::Expected;
+use crate::expect::{CUT_OFF, Expected, SOFT};
 use crate::guest::Guest;
 use crate::lab::{Lab, output_of};
 use crate::programs::Programs;
 use crate::recorder::Recorder;
-use crate::scenario::{CUT_OFF, SOFT};
 use crate::spec::{DomainSpec, Machine};
 
 /// How long the operator waits before cutting the power: most healthy guests would be off by then.
@@ -95,7 +94,7 @@ fn shut_down(guests: &[Guest]) -> anyhow::Result<()> {
     thread::sleep(FAIR_WAIT);
     for guest in guests {
         let name = &guest.spec().name;
-        if guest.spec().plan.role == Role::Clean {
+        if guest.spec().plan().is_some_and(|plan| plan.role == Role::Clean) {
             guest.wait_until_off()?;
             say(&format!("{name} is off"));
         } else {

@@ -32,6 +32,24 @@ pub struct Expected {
     pub all_phases: bool,
 }
 
+/// A soft shutdown that went well, seen from end to end.
+pub const SOFT: Expected = Expected {
+    path: Path::Acpi,
+    outcome: Outcome::Soft,
+    escalated: false,
+    cause: Cause::None,
+    all_phases: true,
+};
+
+/// A power cut after a soft shutdown that came to nothing.
+pub const CUT_OFF: Expected = Expected {
+    outcome: Outcome::Hard,
+    escalated: true,
+    cause: Cause::GuestIgnored,
+    all_phases: false,
+    ..SOFT
+};
+
 impl Expected {
     /// Fails with the difference and the episode.
     pub fn check(&self, episode: &Episode) -> anyhow::Result<()> {

@@ -11,7 +11,9 @@ use softoff_guest::{MARK, ready_line};
 use virt::connect::Connect;
 use virt::domain::{Domain, DomainState};
 use virt::enumutil::Enum;
+use virt::sys::{VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT};
 
+use crate::boot_sector::BootSector;
 use crate::daemons::read_pid;
 use crate::spec::DomainSpec;
 use crate::wait;
@@ -21,6 +23,15 @@ const BOOT_LIMIT: Duration = Duration::from_mins(2);
 
 /// Time for QEMU to end and libvirt to release the domain: libvirt itself gives up after 40 s.
 const OFF_LIMIT: Duration = Duration::from_mins(1);
+
+/// The way a shutdown is to take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// The ACPI power button.
+    Acpi,
+    /// The guest agent.
+    Agent,
+}
 
 /// Where libvirt keeps memory that is in files.
 const MEMORY_DIR: &str = "/var/lib/libvirt/qemu/ram/";
@@ -59,17 +70,23 @@ impl Guest {
 
     /// Waits until the guest has booted.
     pub fn wait_until_ready(&self) -> anyhow::Result<()> {
-        self.wait_for_line(&ready_line(self.spec.plan.role), 1)
+        self.wait_until_ready_again(1)
     }
 
     /// Waits until the guest has booted for the `times`-th time.
     pub fn wait_until_ready_again(&self, times: usize) -> anyhow::Result<()> {
-        self.wait_for_line(&ready_line(self.spec.plan.role), times)
+        let line = self.spec.plan().map_or_else(BootSector::ready_line, |plan| ready_line(plan.role));
+        self.wait_for_line(&line, times)
+    }
+
+    /// Waits until the guest has printed what it marks as its own.
+    pub fn wait_until_it_says(&self, what: &str) -> anyhow::Result<()> {
+        self.wait_for_line(&format!("{MARK}{what}"), 1)
     }
 
     /// Waits until the guest has seen the button.
     pub fn wait_until_pressed(&self) -> anyhow::Result<()> {
-        self.wait_for_line(&format!("{MARK}power button pressed"), 1)
+        self.wait_until_it_says("power button pressed")
     }
 
     fn wait_for_line(&self, line: &str, times: usize) -> anyhow::Result<()> {
@@ -97,6 +114,32 @@ impl Guest {
         self.domain.shutdown().with_context(|| format!("cannot shut down {:?}", self.spec.name)).map(drop)
     }
 
+    /// `virsh shutdown --mode …`.
+    pub fn shutdown_by(&self, mode: Mode) -> anyhow::Result<()> {
+        let flag = match mode {
+            Mode::Acpi => VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
+            Mode::Agent => VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
+        };
+        self.domain
+            .shutdown_flags(flag)
+            .with_context(|| format!("cannot shut down {:?} by {mode:?}", self.spec.name))
+    }
+
+    /// `virsh reset`: presses the reset button.
+    pub fn reset(&self) -> anyhow::Result<()> {
+        self.domain.reset().with_context(|| format!("cannot reset {:?}", self.spec.name))
+    }
+
+    /// `virsh suspend`: pauses the vCPUs.
+    pub fn suspend(&self) -> anyhow::Result<()> {
+        self.domain.suspend().with_context(|| format!("cannot suspend {:?}", self.spec.name))
+    }
+
+    /// `virsh managedsave`: saves the guest's state to disk and ends it.
+    pub fn save(&self) -> anyhow::Result<()> {
+        self.domain.managed_save(0).with_context(|| format!("cannot save {:?}", self.spec.name))
+    }
+
     /// `virsh reboot`.
     pub fn reboot(&self) -> anyhow::Result<()> {
         self.domain.reboot(0).with_context(|| format!("cannot reboot {:?}", self.spec.name))
@@ -121,6 +164,28 @@ impl Guest {
                 .state()
                 .with_context(|| format!("cannot ask for the state of {:?}", self.spec.name));
             Ok(state?.0 == Enum::Known(DomainState::PMSuspended))
+        })
+    }
+
+    /// Waits until libvirt is connected with the guest's agent, or with what has opened its port.
+    pub fn wait_until_agent_is_connected(&self) -> anyhow::Result<()> {
+        let what = format!("the agent of {:?}", self.spec.name);
+        wait::until(&what, BOOT_LIMIT, || {
+            let xml = self
+                .domain
+                .xml_desc(0)
+                .with_context(|| format!("cannot ask for the XML of {:?}", self.spec.name))?;
+            Ok(xml.contains("state='connected'"))
+        })
+    }
+
+    /// Waits until a job of libvirt runs on the domain.
+    pub fn wait_until_busy(&self) -> anyhow::Result<()> {
+        let what = format!("a job on {:?}", self.spec.name);
+        wait::until(&what, BOOT_LIMIT, || {
+            let job = self.domain.job_info();
+            let job = job.with_context(|| format!("cannot ask for the job of {:?}", self.spec.name))?;
+            Ok(job.r#type != 0)
         })
     }
 

@@ -30,7 +30,7 @@ impl Layout {
             .context("cannot create a temporary directory for the lab")?
             .keep();
         let layout = Self { root };
-        let own = [layout.consoles(), layout.journal(), layout.dev()];
+        let own = [layout.consoles(), layout.disks(), layout.journal(), layout.dev()];
         let bound = BOUND.iter().map(|(name, _)| layout.root.join(name));
         for directory in bound.chain(own) {
             fs::create_dir(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
@@ -66,6 +66,11 @@ impl Layout {
     /// The serial consoles of the guests.
     pub fn consoles(&self) -> PathBuf {
         self.root.join("console")
+    }
+
+    /// The guests' disks and their sockets.
+    pub fn disks(&self) -> PathBuf {
+        self.root.join("disk")
     }
 
     /// softoff's journal.

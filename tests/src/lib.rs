@@ -12,8 +12,14 @@
 //!
 //! Nothing here touches the machine's own libvirt, and any number of labs run side by side.
 
+pub mod answer;
+pub mod boot_sector;
+pub mod cgroup;
+pub mod command;
 pub mod daemons;
 pub mod demo;
+pub mod docs;
+pub mod excerpt;
 pub mod expect;
 pub mod guest;
 pub mod image;
@@ -21,14 +27,23 @@ pub mod init;
 pub mod keeper;
 pub mod lab;
 pub mod layout;
+pub mod matrix;
 pub mod namespace;
+pub mod play;
 pub mod programs;
 pub mod recorder;
+pub mod results;
+pub mod runner;
 pub mod scenario;
+pub mod span;
 pub mod spec;
+pub mod stage;
+pub mod storage;
 pub mod wait;
 
+pub use boot_sector::BootSector;
 pub use guest::Guest;
 pub use lab::Lab;
 pub use recorder::Recorder;
 pub use spec::{DomainSpec, Machine};
+pub use stage::Stage;

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use softoff_lab::command::RunArgs;
 
 /// The lab: real libvirt, real QEMU, and guests that misbehave on cue.
 #[derive(Debug, Parser)]
 enum Verb {
+    /// Plays scenarios and judges what softoff says of each.
+    Run(RunArgs),
     /// Shuts three guests down under a private libvirt and has softoff explain them.
     Demo {
         /// Where to leave the results; those of an earlier demo are overwritten.
@@ -23,14 +26,12 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Verb::parse() {
-        Verb::Demo { output } => softoff_lab::demo::run(&output),
-        Verb::Keep { directory } => softoff_lab::init::keep(&directory),
+        Verb::Run(run) => run.run(),
+        Verb::Demo { output } => softoff_lab::demo::run(&output).map(|()| ExitCode::SUCCESS),
+        Verb::Keep { directory } => softoff_lab::init::keep(&directory).map(|()| ExitCode::SUCCESS),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("softoff-lab: {error:#}");
-            ExitCode::from(2)
-        }
-    }
+    done.unwrap_or_else(|error| {
+        eprintln!("softoff-lab: {error:#}");
+        ExitCode::from(2)
+    })
 }

@@ -17,8 +17,12 @@ pub struct Programs {
     pub lab: PathBuf,
     /// The guests' init, linked statically.
     pub guest: PathBuf,
+    /// The library that makes a QEMU slow to close its disk.
+    pub slow_close: PathBuf,
     /// A Debian kernel package, unpacked.
     pub kernel: PathBuf,
+    /// Debian's qemu-ga, unpacked too.
+    pub guest_agent: PathBuf,
 }
 
 impl Programs {
@@ -35,14 +39,17 @@ impl Programs {
             hook: target.join("hook/softoff-hook"),
             lab: debug.join("softoff-lab"),
             guest: target.join("hook/softoff-guest"),
+            slow_close: debug.join("libsoftoff_slow_close.so"),
             kernel: target.join("lab/kernel"),
+            guest_agent: target.join("lab/guest-agent/usr/sbin/qemu-ga"),
         };
         programs.check()?;
         Ok(programs)
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        for path in [&self.softoff, &self.hook, &self.lab, &self.guest, &self.kernel] {
+        let Self { softoff, hook, lab, guest, slow_close, kernel, guest_agent } = self;
+        for path in [softoff, hook, lab, guest, slow_close, kernel, guest_agent] {
             let found = fs::exists(path).unwrap_or(false);
             anyhow::ensure!(found, "{} is missing; run ./x build", path.display());
         }

@@ -1,214 +1,340 @@
-//! Scenarios: what a guest does, what is done to it, and what softoff must say about it.
+//! Scenarios: what a guest is and does, what is done to it and its host, and what softoff must say
+//! about it. All of it is data; [`crate::play`] carries it out and [`crate::answer`] judges.
+//!
+//! ```text
+//! scenario ── seed, machine ──▶ play ──▶ journal ──▶ softoff list ──▶ answer: right or wrong
+//! ```
 
-use std::thread;
+mod clean;
+mod guest;
+mod host;
+mod operator;
+mod seeds;
+
 use std::time::Duration;
 
-use anyhow::Context;
 use rustix::process::Signal;
 use softoff_analyzer::cause::Cause;
-use softoff_analyzer::episode::{Outcome, Path};
-use softoff_guest::{Plan, Role};
+use softoff_analyzer::episode::{Outcome, RiskLevel};
+use softoff_guest::{Agent, Ending, Load, Plan, Role};
 
-use crate::expect::{self, Expected};
-use crate::guest::Guest;
-use crate::lab::Lab;
-use crate::spec::{DomainSpec, Machine};
+use crate::boot_sector::BootSector;
+use crate::span::{Dice, Span, milliseconds, seconds};
+use crate::spec::Machine;
 
-/// How long an operator waits before he cuts the power.
-const FAIR_WAIT: Duration = Duration::from_secs(3);
-
-/// One scenario, to be played on any machine type.
+/// One scenario, to be played on each of its machine types.
 #[derive(Debug, Clone, Copy)]
 pub struct Scenario {
     /// Its name, which is also that of the domain.
     pub name: &'static str,
-    /// What the guest does.
-    pub plan: Plan,
-    /// What is done, once the guest is ready.
+    /// The machine types it is played on.
+    pub machines: &'static [Machine],
+    /// What the guest is.
+    pub cast: Cast,
+    /// What is special about its domain.
+    pub hardware: Hardware,
+    /// Where it is played.
+    pub place: Place,
+    /// What is done, in order, once the guest is up.
     pub acts: &'static [Act],
-    /// The episodes that come of it, in order.
-    pub expected: &'static [Expected],
+    /// What softoff must say.
+    pub expected: Expected,
 }
 
-/// What an operator, or fate, does.
+/// What a guest is.
+#[derive(Debug, Clone, Copy)]
+pub enum Cast {
+    /// Linux with the lab's init; the acts begin when it is ready.
+    Role(Script),
+    /// A program of one sector; the acts begin when it is ready.
+    Sector(BootSector),
+    /// The firmware at its boot menu, for so long before the acts begin.
+    Firmware(Span),
+}
+
+/// A plan whose duration differs from seed to seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Script {
+    plan: Plan,
+    delay: Span,
+}
+
+impl Script {
+    /// The guest takes so long.
+    #[must_use]
+    pub const fn taking(self, delay: Span) -> Self {
+        Self { delay, ..self }
+    }
+
+    /// What it does besides.
+    #[must_use]
+    pub const fn under(self, load: Load) -> Self {
+        Self { plan: Plan { load, ..self.plan }, ..self }
+    }
+
+    /// What it makes of its agent channel.
+    #[must_use]
+    pub const fn with_agent(self, agent: Agent) -> Self {
+        Self { plan: Plan { agent, ..self.plan }, ..self }
+    }
+
+    /// How it ends.
+    #[must_use]
+    pub const fn ending(self, end: Ending) -> Self {
+        Self { plan: Plan { end, ..self.plan }, ..self }
+    }
+
+    /// The plan of one run.
+    pub fn plan(&self, dice: &mut Dice) -> Plan {
+        self.plan.after(dice.roll(self.delay))
+    }
+}
+
+/// A guest of that role that winds down quickly.
+const fn guest(role: Role) -> Script {
+    Script { plan: Plan::new(role), delay: milliseconds(200, 1200) }
+}
+
+/// What can be special about a domain.
+#[derive(Debug, Clone, Copy)]
+pub struct Hardware {
+    /// Number of virtual CPUs.
+    pub vcpus: u32,
+    /// The machine has ACPI.
+    pub acpi: bool,
+    /// Where its disk is.
+    pub disk: DiskKind,
+    /// It has a panic notifier.
+    pub panic_notifier: bool,
+    /// Its memory is in a file.
+    pub memory_in_file: bool,
+    /// Further parameters of its kernel.
+    pub kernel_arguments: &'static str,
+    /// How many of it there are.
+    pub count: u32,
+}
+
+/// The usual domain.
+const USUAL: Hardware = Hardware {
+    vcpus: 1,
+    acpi: true,
+    disk: DiskKind::File,
+    panic_notifier: false,
+    memory_in_file: false,
+    kernel_arguments: "",
+    count: 1,
+};
+
+/// Where a guest's disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DiskKind {
+    /// A raw file.
+    File,
+    /// A raw file that QEMU can be made slow to close.
+    SlowToClose,
+    /// Behind a qemu-nbd that the lab can stop.
+    Nbd,
+}
+
+/// Where a scenario is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Place {
+    /// In the lab that all share.
+    Shared,
+    /// In a lab of its own, because it would disturb the others there.
+    Own,
+    /// In two labs of its own, between which it can migrate.
+    Two,
+}
+
+/// What an operator, the host or fate does.
 #[derive(Debug, Clone, Copy)]
 pub enum Act {
     /// `virsh shutdown`.
     Shutdown,
+    /// `virsh shutdown --mode agent`.
+    ShutdownByAgent,
+    /// `virsh shutdown --mode acpi`.
+    ShutdownByAcpi,
+    /// `virsh shutdown`, which libvirt refuses.
+    ShutdownInVain,
+    /// `virsh shutdown --mode agent`, which fails.
+    ShutdownByAgentInVain,
+    /// `virsh shutdown`, which libvirt may refuse or not.
+    ShutdownAgain,
     /// `virsh reboot`.
     Reboot,
+    /// `virsh reset`.
+    Reset,
     /// `virsh destroy`.
     Destroy,
-    /// `virsh dompmwakeup`, once the guest sleeps.
-    Wake,
+    /// `virsh suspend`.
+    Suspend,
+    /// `virsh managedsave`.
+    Save,
+    /// `virsh snapshot-create-as --disk-only`.
+    Snapshot,
+    /// `virsh migrate --live` to the other lab.
+    Migrate,
     /// A signal to QEMU from somebody else.
     Kill(Signal),
     /// Makes QEMU die of its own doing.
     Crash,
+    /// Gives QEMU a memory limit and makes it need more.
+    ExhaustMemory,
+    /// Gives QEMU next to no CPU time.
+    Starve,
+    /// Gives QEMU CPU time again.
+    Feed,
+    /// The storage behind the disk answers no more.
+    StallStorage,
+    /// It answers again.
+    ResumeStorage,
+    /// `virsh blkdeviotune`: so few bytes a second, 0 for no limit.
+    Throttle(u64),
+    /// Begins a `virsh dump` that never comes to its end.
+    HoldJob,
+    /// libvirt's `stopped` hook takes so long from now on.
+    SlowHook(Span),
+    /// QEMU takes so long to close the disk, from now on.
+    SlowClose(Span),
     /// Waits so long.
-    Wait(Duration),
+    Wait(Span),
+    /// Waits until the guest has printed this line.
+    AwaitLine(&'static str),
     /// Waits until the guest has booted once more.
     AwaitReboot,
+    /// Waits until libvirt sees the guest asleep.
+    AwaitAsleep,
+    /// Waits until libvirt sees the guest's agent.
+    AwaitAgent,
     /// Waits until the domain is off.
     AwaitOff,
 }
 
-/// A soft shutdown that went well, seen from end to end.
-pub const SOFT: Expected = Expected {
-    path: Path::Acpi,
-    outcome: Outcome::Soft,
-    escalated: false,
-    cause: Cause::None,
-    all_phases: true,
-};
+/// What softoff must say about a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected {
+    /// How it ended; absent where there must not even be an episode.
+    pub outcome: Option<Outcome>,
+    /// Why it was slow or failed.
+    pub cause: Cause,
+    /// Another code that is as right; both must be among the candidates then.
+    pub or: Option<Cause>,
+    /// What it really was, where that cannot be told from outside: each must be among the candidates.
+    pub indistinguishable: &'static [Cause],
+    /// How bad it must be said to be.
+    pub risk: Option<RiskLevel>,
+}
 
-/// A power cut after a soft shutdown that came to nothing.
-pub const CUT_OFF: Expected = Expected {
-    outcome: Outcome::Hard,
-    escalated: true,
-    cause: Cause::GuestIgnored,
-    all_phases: false,
-    ..SOFT
-};
-
-/// `virsh destroy` without a question before.
-const DESTROYED: Expected = Expected {
-    path: Path::Destroy,
-    outcome: Outcome::Hard,
-    cause: Cause::OperatorDestroy,
-    all_phases: false,
-    ..SOFT
-};
-
-const KILLED: Expected = Expected { path: Path::Signal, cause: Cause::HostKilled, ..DESTROYED };
-
-const REBOOTED: Expected = Expected { outcome: Outcome::Rebooted, all_phases: false, ..SOFT };
-
-/// All scenarios.
-pub const SCENARIOS: [Scenario; 12] = [
-    Scenario {
-        name: "clean",
-        plan: Plan::new(Role::Clean),
-        acts: &[Act::Shutdown, Act::AwaitOff],
-        expected: &[SOFT],
-    },
-    Scenario {
-        name: "slow but steady",
-        plan: Plan::new(Role::Clean).after(Duration::from_secs(5)),
-        acts: &[Act::Shutdown, Act::AwaitOff],
-        expected: &[SOFT],
-    },
-    Scenario {
-        name: "ignored",
-        plan: Plan::new(Role::Ignore),
-        acts: &[Act::Shutdown, Act::Wait(FAIR_WAIT), Act::Destroy, Act::AwaitOff],
-        expected: &[CUT_OFF],
-    },
-    Scenario {
-        name: "not listening",
-        plan: Plan::new(Role::NotListening),
-        acts: &[Act::Shutdown, Act::Wait(FAIR_WAIT), Act::Destroy, Act::AwaitOff],
-        expected: &[Expected { cause: Cause::GuestNotListening, ..CUT_OFF }],
-    },
-    Scenario {
-        name: "reboot on request",
-        plan: Plan::new(Role::Clean),
-        acts: &[Act::Reboot, Act::AwaitReboot, Act::Shutdown, Act::AwaitOff],
-        expected: &[REBOOTED, SOFT],
-    },
-    Scenario {
-        name: "reboot instead of power-off",
-        plan: Plan::new(Role::Reboot),
-        acts: &[Act::Shutdown, Act::AwaitReboot, Act::Destroy, Act::AwaitOff],
-        expected: &[Expected { cause: Cause::GuestRebooted, ..REBOOTED }, DESTROYED],
-    },
-    Scenario {
-        name: "sleep",
-        plan: Plan::new(Role::Sleep),
-        acts: &[Act::Shutdown, Act::Wake, Act::Destroy, Act::AwaitOff],
-        expected: &[
-            Expected { outcome: Outcome::Slept, cause: Cause::GuestSleep, all_phases: false, ..SOFT },
-            DESTROYED,
-        ],
-    },
-    Scenario {
-        name: "power-off from inside",
-        plan: Plan::new(Role::PowerOff).after(Duration::from_secs(1)),
-        acts: &[Act::AwaitOff],
-        expected: &[Expected { path: Path::Guest, all_phases: false, ..SOFT }],
-    },
-    Scenario {
-        name: "destroyed unasked",
-        plan: Plan::new(Role::Clean),
-        acts: &[Act::Destroy, Act::AwaitOff],
-        expected: &[DESTROYED],
-    },
-    Scenario {
-        name: "terminated from outside",
-        plan: Plan::new(Role::Clean),
-        acts: &[Act::Kill(Signal::TERM), Act::AwaitOff],
-        expected: &[KILLED],
-    },
-    Scenario {
-        name: "killed from outside",
-        plan: Plan::new(Role::Clean),
-        acts: &[Act::Kill(Signal::KILL), Act::AwaitOff],
-        expected: &[KILLED],
-    },
-    Scenario {
-        name: "qemu crash",
-        plan: Plan::new(Role::Clean),
-        acts: &[Act::Crash, Act::AwaitOff],
-        expected: &[Expected {
-            path: Path::None,
-            outcome: Outcome::Crashed,
-            cause: Cause::HostQemuCrash,
-            ..DESTROYED
-        }],
-    },
-];
-
-impl Scenario {
-    /// The scenario of that name.
-    pub fn named(name: &str) -> anyhow::Result<&'static Self> {
-        SCENARIOS
-            .iter()
-            .find(|scenario| scenario.name == name)
-            .with_context(|| format!("no scenario {name:?}"))
+impl Expected {
+    /// An outcome and its cause.
+    pub const fn new(outcome: Outcome, cause: Cause) -> Self {
+        Self { outcome: Some(outcome), cause, or: None, indistinguishable: &[], risk: None }
     }
 
-    /// Plays it and checks what softoff says.
-    pub fn play(&self, lab: &Lab, machine: Machine) -> anyhow::Result<()> {
-        let guest = lab.boot(&self.spec(machine))?;
-        guest.wait_until_ready()?;
-        for act in self.acts {
-            act.carry_out(&guest)?;
-        }
-        expect::recorded(lab, &guest, self.expected).map(drop)
+    /// Nothing to explain.
+    pub const fn clean(outcome: Outcome) -> Self {
+        Self::new(outcome, Cause::None)
     }
 
-    fn spec(&self, machine: Machine) -> DomainSpec {
-        let memory_in_file = self.acts.iter().any(|act| matches!(act, Act::Crash));
-        let name = format!("{} ({machine})", self.name);
-        DomainSpec { memory_in_file, ..DomainSpec::new(name, machine, self.plan) }
+    /// Acknowledged, then nothing: all that can be said of these causes from outside.
+    pub const fn ignored(indistinguishable: &'static [Cause]) -> Self {
+        Self { indistinguishable, ..Self::new(Outcome::Hard, Cause::GuestIgnored) }
+    }
+
+    /// The causes that must be among the candidates, besides the one that is named.
+    pub fn candidates(&self) -> impl Iterator<Item = Cause> {
+        let either = self.or.map(|or| [self.cause, or]);
+        either.into_iter().flatten().chain(self.indistinguishable.iter().copied())
     }
 }
 
-impl Act {
-    fn carry_out(self, guest: &Guest) -> anyhow::Result<()> {
-        match self {
-            Self::Shutdown => guest.shutdown(),
-            Self::Reboot => guest.reboot(),
-            Self::Destroy => guest.destroy(),
-            Self::Wake => guest.wait_until_asleep().and_then(|()| guest.wake()),
-            Self::Kill(signal) => guest.kill(signal),
-            Self::Crash => guest.crash_qemu(),
-            Self::Wait(duration) => {
-                thread::sleep(duration);
-                Ok(())
-            }
-            Self::AwaitReboot => guest.wait_until_ready_again(2),
-            Self::AwaitOff => guest.wait_until_off(),
+/// It worked, and nothing is wrong.
+const SOFT: Expected = Expected::clean(Outcome::Soft);
+
+const Q35: &[Machine] = &[Machine::Q35];
+const PC: &[Machine] = &[Machine::Pc];
+const BOTH: &[Machine] = &[Machine::Q35, Machine::Pc];
+
+/// How long an operator waits before he cuts the power.
+const FAIR: Span = seconds(12, 18);
+
+/// How long a slow shutdown takes at least: well above [`SLOW_AFTER`].
+const SLOW: Span = seconds(13, 17);
+
+/// From here on softoff is to call a shutdown slow.
+pub const SLOW_AFTER: Duration = Duration::from_secs(10);
+
+/// Asked, waited for, cut off.
+const ASK_WAIT_DESTROY: &[Act] = &[Act::Shutdown, Act::Wait(FAIR), Act::Destroy, Act::AwaitOff];
+
+/// Asked, and it works.
+const ASK: &[Act] = &[Act::Shutdown, Act::AwaitOff];
+
+impl Scenario {
+    /// A scenario of the usual kind.
+    const fn new(name: &'static str, cast: Cast, acts: &'static [Act], expected: Expected) -> Self {
+        Self { name, machines: Q35, cast, hardware: USUAL, place: Place::Shared, acts, expected }
+    }
+
+    /// A scenario with a guest that plays a role.
+    const fn role(name: &'static str, script: Script, acts: &'static [Act], expected: Expected) -> Self {
+        Self::new(name, Cast::Role(script), acts, expected)
+    }
+
+    const fn on(self, machines: &'static [Machine]) -> Self {
+        Self { machines, ..self }
+    }
+
+    const fn with(self, hardware: Hardware) -> Self {
+        Self { hardware, ..self }
+    }
+
+    const fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Whether all is well in it, so that any cause is a false alarm.
+    pub fn is_clean(&self) -> bool {
+        self.expected.cause == Cause::None
+    }
+}
+
+/// All scenarios, in the order they are played in.
+pub fn all() -> impl Iterator<Item = &'static Scenario> {
+    [seeds::SCENARIOS, guest::SCENARIOS, host::SCENARIOS, operator::SCENARIOS, clean::SCENARIOS]
+        .into_iter()
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn each_scenario_has_a_name_of_its_own_that_can_name_a_directory() {
+        let mut names = HashSet::new();
+        for Scenario { name, .. } in all() {
+            assert!(names.insert(name), "{name} is there twice");
+            assert!(
+                name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            );
         }
+    }
+
+    #[test]
+    fn there_are_as_many_as_the_classifier_is_to_be_judged_by() {
+        assert!(all().count() >= 35, "{}", all().count());
+        let runs: usize = all().map(|scenario| scenario.machines.len()).sum();
+        assert!(runs >= 45, "{runs}");
+        assert!(all().filter(|scenario| scenario.is_clean()).count() >= 10);
+    }
+
+    #[test]
+    fn what_is_slow_and_what_is_not_lies_clearly_apart() {
+        assert!(SLOW.least >= SLOW_AFTER + Duration::from_secs(3));
     }
 }

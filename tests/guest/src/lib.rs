@@ -2,8 +2,8 @@
 //! and what it answers on its serial console.
 //!
 //! ```text
-//! lab ── kernel command line: softoff.role=clean softoff.delay_ms=300 ──▶ guest
-//! lab ◀── serial console: "softoff-guest: ready role=clean" ───────────── guest
+//! lab ── kernel command line: softoff.role=clean softoff.delay_ms=300 … ──▶ guest
+//! lab ◀── serial console: "softoff-guest: ready role=clean" ─────────────── guest
 //! ```
 
 use std::fmt;
@@ -16,8 +16,26 @@ pub const MARK: &str = "softoff-guest: ";
 /// Where a module of the kernel lies in the initramfs, without its name.
 pub const MODULES_DIR: &str = "lib/modules";
 
-/// The kernel modules a guest may load.
-pub const MODULES: [&str; 2] = ["button", "evdev"];
+/// The kernel modules a guest may load, each after those it needs.
+pub const MODULES: [&str; 11] = [
+    "evdev",
+    "button",
+    "virtio_ring",
+    "virtio",
+    "virtio_pci_legacy_dev",
+    "virtio_pci_modern_dev",
+    "virtio_pci",
+    "virtio_blk",
+    "virtio_console",
+    "pvpanic",
+    "pvpanic-mmio",
+];
+
+/// Where the initramfs has the real qemu-ga.
+pub const GUEST_AGENT: &str = "sbin/qemu-ga";
+
+/// What qemu-ga runs when it is asked to shut the guest down: another name of the init.
+pub const SHUTDOWN: &str = "sbin/shutdown";
 
 /// How a guest behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,18 +132,9 @@ impl Role {
             Self::Panic => "panic",
         }
     }
-
-    /// The modules this role loads, in order.
-    pub fn modules(self) -> &'static [&'static str] {
-        match self {
-            // Without button.ko nobody sets PWRBTN_EN.
-            Self::NotListening => &[],
-            _ => &MODULES,
-        }
-    }
 }
 
-/// What a guest does all the time besides its role.
+/// What a guest does all the time besides its role, until its power is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Load {
     /// Nothing.
@@ -134,6 +143,20 @@ pub enum Load {
     Cpu,
     /// Writes to the disk and flushes, a little at a time.
     Disk,
+}
+
+impl Load {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Idle, Self::Cpu, Self::Disk];
+
+    /// The load's name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Cpu => "cpu",
+            Self::Disk => "disk",
+        }
+    }
 }
 
 /// What the guest makes of its agent channel, where its domain has one.
@@ -147,6 +170,20 @@ pub enum Agent {
     Real,
 }
 
+impl Agent {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Absent, Self::Silent, Self::Real];
+
+    /// Its name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Silent => "silent",
+            Self::Real => "real",
+        }
+    }
+}
+
 /// How a guest ends that takes its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -154,6 +191,19 @@ pub enum Ending {
     PowerOff,
     /// A restart.
     Reset,
+}
+
+impl Ending {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::PowerOff, Self::Reset];
+
+    /// The ending's name on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PowerOff => "power-off",
+            Self::Reset => "reset",
+        }
+    }
 }
 
 /// A role with its parameters.
@@ -193,7 +243,9 @@ impl Plan {
 /// Writes the plan as kernel command-line parameters.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "softoff.role={} softoff.delay_ms={}", self.role.name(), self.delay.as_millis())
+        write!(f, "softoff.role={} softoff.delay_ms={}", self.role.name(), self.delay.as_millis())?;
+        write!(f, " softoff.load={} softoff.agent={}", self.load.name(), self.agent.name())?;
+        write!(f, " softoff.end={}", self.end.name())
     }
 }
 
@@ -209,25 +261,46 @@ pub enum PlanError {
     /// The delay is no number.
     #[error("softoff.delay_ms={0} is no number of milliseconds")]
     BadDelay(String),
+    /// The load does not exist.
+    #[error("softoff.load={0} is no load of this guest")]
+    UnknownLoad(String),
+    /// The guest cannot do that with its agent channel.
+    #[error("softoff.agent={0} is nothing this guest makes of its agent channel")]
+    UnknownAgent(String),
+    /// The guest cannot end so.
+    #[error("softoff.end={0} is no way for this guest to end")]
+    UnknownEnding(String),
 }
 
-/// Reads the plan from a whole kernel command line; other parameters are skipped.
+/// Reads the plan from a whole kernel command line; other parameters are skipped, and what is missing
+/// besides the role is as in [`Plan::new`].
 impl FromStr for Plan {
     type Err = PlanError;
 
     fn from_str(command_line: &str) -> Result<Self, PlanError> {
         let value = |key: &str| command_line.split_whitespace().find_map(|word| word.strip_prefix(key));
-        let name = value("softoff.role=").ok_or(PlanError::NoRole)?;
-        let role = Role::ALL.into_iter().find(|role| role.name() == name);
-        let plan = Self::new(role.ok_or_else(|| PlanError::UnknownRole(name.to_owned()))?);
-        match value("softoff.delay_ms=") {
-            None => Ok(plan),
-            Some(text) => match text.parse() {
-                Ok(milliseconds) => Ok(plan.after(Duration::from_millis(milliseconds))),
-                Err(_) => Err(PlanError::BadDelay(text.to_owned())),
-            },
+        let role = value("softoff.role=").ok_or(PlanError::NoRole)?;
+        let mut plan = Self::new(named(&Role::ALL, Role::name, role).map_err(PlanError::UnknownRole)?);
+        if let Some(text) = value("softoff.delay_ms=") {
+            let milliseconds = text.parse().map_err(|_| PlanError::BadDelay(text.to_owned()))?;
+            plan.delay = Duration::from_millis(milliseconds);
         }
+        if let Some(name) = value("softoff.load=") {
+            plan.load = named(&Load::ALL, Load::name, name).map_err(PlanError::UnknownLoad)?;
+        }
+        if let Some(name) = value("softoff.agent=") {
+            plan.agent = named(&Agent::ALL, Agent::name, name).map_err(PlanError::UnknownAgent)?;
+        }
+        if let Some(name) = value("softoff.end=") {
+            plan.end = named(&Ending::ALL, Ending::name, name).map_err(PlanError::UnknownEnding)?;
+        }
+        Ok(plan)
     }
+}
+
+/// The one of `all` that has the name, or the name back where none has it.
+fn named<T: Copy>(all: &[T], name_of: fn(T) -> &'static str, name: &str) -> Result<T, String> {
+    all.iter().copied().find(|one| name_of(*one) == name).ok_or_else(|| name.to_owned())
 }
 
 /// The line a guest prints when it is up: from here on a press of the button has its effect.
@@ -242,19 +315,34 @@ mod tests {
     #[test]
     fn a_plan_survives_the_command_line() {
         for role in Role::ALL {
-            let plan = Plan::new(role).after(Duration::from_millis(1234));
-            let command_line = format!("console=ttyS0 quiet {plan} panic=0\n");
-            assert_eq!(command_line.parse(), Ok(plan));
+            for (load, agent) in Load::ALL.into_iter().zip(Agent::ALL) {
+                for end in Ending::ALL {
+                    let delay = Duration::from_millis(1234);
+                    let plan = Plan { role, delay, load, agent, end };
+                    let command_line = format!("console=ttyS0 quiet {plan} panic=0\n");
+                    assert_eq!(command_line.parse(), Ok(plan));
+                }
+            }
         }
+    }
+
+    #[test]
+    fn what_the_command_line_leaves_out_is_as_usual() {
+        assert_eq!("softoff.role=update".parse(), Ok(Plan::new(Role::Update)));
     }
 
     #[test]
     fn a_command_line_without_a_plan_says_what_is_missing() {
         assert_eq!("quiet".parse::<Plan>(), Err(PlanError::NoRole));
         assert_eq!("softoff.role=dance".parse::<Plan>(), Err(PlanError::UnknownRole("dance".into())));
-        assert_eq!(
-            "softoff.role=clean softoff.delay_ms=soon".parse::<Plan>(),
-            Err(PlanError::BadDelay("soon".into()))
-        );
+    }
+
+    #[test]
+    fn a_word_the_guest_does_not_know_is_said_back() {
+        let refused = |words: &str| format!("softoff.role=clean {words}").parse::<Plan>().unwrap_err();
+        assert_eq!(refused("softoff.delay_ms=soon"), PlanError::BadDelay("soon".into()));
+        assert_eq!(refused("softoff.load=net"), PlanError::UnknownLoad("net".into()));
+        assert_eq!(refused("softoff.agent=secret"), PlanError::UnknownAgent("secret".into()));
+        assert_eq!(refused("softoff.end=happy"), PlanError::UnknownEnding("happy".into()));
     }
 }

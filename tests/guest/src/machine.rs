@@ -44,3 +44,8 @@ pub fn reboot() -> anyhow::Result<()> {
 pub fn suspend_to_ram() -> anyhow::Result<()> {
     fs::write("/sys/power/state", "mem").context("cannot suspend to RAM")
 }
+
+/// A kernel panic, which the kernel tells pvpanic where it has the driver.
+pub fn panic() -> anyhow::Result<()> {
+    fs::write("/proc/sysrq-trigger", "c").context("cannot crash the kernel")
+}

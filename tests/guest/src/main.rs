@@ -1,79 +1,81 @@
 //! The init (PID 1) of the lab's guests: brings up just enough of Linux to receive the ACPI power
 //! button, says that it is ready, and plays the role its kernel command line names.
+//!
+//! The same program is, under other names, what the guest agent runs to shut the guest down, and an
+//! agent that answers nothing.
 
+mod agent;
 mod button;
+mod devices;
+mod disk;
+mod hibernation;
 mod machine;
+mod player;
+mod requests;
+mod screen;
+mod work;
 
+use std::env;
 use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
 use std::thread;
-use std::time::Duration;
 
 use anyhow::Context;
-use softoff_guest::{MARK, Plan, Role, ready_line};
+use rustix::process::getpid;
+use softoff_guest::{MARK, Plan};
 
-use crate::button::PowerButton;
+use crate::agent::GuestAgent;
+use crate::devices::Devices;
+use crate::disk::Disk;
+use crate::player::Player;
+use crate::requests::Requests;
 
-fn main() -> ! {
-    if let Err(error) = live() {
-        println!("{MARK}failed: {error:#}");
+fn main() -> ExitCode {
+    if getpid().is_init() {
+        init();
     }
+    said(help())
+}
+
+fn init() -> ! {
+    said(live());
     // The kernel panics when PID 1 ends; a guest that has nothing left to do just stays.
     loop {
         thread::park();
     }
 }
 
-/// Comes up and plays the role. Returns where the role is to do nothing more.
+/// Says on the console what failed.
+fn said(done: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = done else { return ExitCode::SUCCESS };
+    println!("{MARK}failed: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Comes up and plays the role. Returns where that fails.
 fn live() -> anyhow::Result<()> {
     machine::mount_kernel_filesystems()?;
     let command_line = fs::read_to_string("/proc/cmdline").context("cannot read /proc/cmdline")?;
     let plan: Plan = command_line.parse()?;
-    machine::load_modules(plan.role.modules())?;
-    match plan.role {
-        Role::NotListening => say_ready(plan.role),
-        Role::PowerOff => {
-            say_ready(plan.role);
-            wind_down(plan.delay);
-            machine::power_off()?;
-        }
-        _ => answer_button(plan)?,
+    machine::load_modules(&Devices::find(&plan).modules())?;
+    let disk = Disk::open()?;
+    let requests = Requests::listen()?;
+    let agent = GuestAgent::start(plan.agent)?;
+    work::start_load(plan.load)?;
+    Player::new(plan, disk, agent, requests).play()
+}
+
+/// Does what the program's name tells, for the init.
+fn help() -> anyhow::Result<()> {
+    let mut arguments = env::args();
+    let name = arguments.next().unwrap_or_default();
+    if Path::new(&name).file_name().is_some_and(|name| name == "shutdown") {
+        return requests::pass_on(arguments);
     }
-    Ok(())
-}
-
-/// Waits for presses and does what the role does on each.
-fn answer_button(plan: Plan) -> anyhow::Result<()> {
-    // Opened before the guest says that it is ready: a press in between would be lost.
-    let mut button = PowerButton::open()?;
-    say_ready(plan.role);
-    loop {
-        button.wait_for_press()?;
-        println!("{MARK}power button pressed");
-        match plan.role {
-            Role::Clean => {
-                wind_down(plan.delay);
-                machine::power_off()?;
-            }
-            Role::Reboot => {
-                wind_down(plan.delay);
-                machine::reboot()?;
-            }
-            Role::Sleep => {
-                machine::suspend_to_ram()?;
-                println!("{MARK}awake");
-            }
-            _ => {}
-        }
-    }
-}
-
-fn say_ready(role: Role) {
-    println!("{}", ready_line(role));
-}
-
-/// What applications and services do in a real guest: it only takes its time.
-fn wind_down(delay: Duration) {
-    println!("{MARK}winding down");
-    thread::sleep(delay);
-    rustix::fs::sync();
+    anyhow::ensure!(
+        name == agent::SILENT,
+        "{name:?} is the init of the lab's guests, not to be run elsewhere"
+    );
+    agent::stay_silent(Path::new(&arguments.next().context("the silent agent needs a port")?))
 }

@@ -1,0 +1,111 @@
+//! Judging softoff's answer about a run: is it right, and at a lower tier at least not wrong?
+
+use serde::Serialize;
+use softoff_analyzer::Episode;
+use softoff_analyzer::cause::Cause;
+use softoff_analyzer::episode::{Candidate, Outcome, Tier, Verdict};
+
+use crate::expect;
+use crate::scenario::Expected;
+
+/// What softoff says of a run, in short.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was slow or failed.
+    pub cause: Cause,
+}
+
+/// An answer and what is wrong with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// What softoff says; absent where it knows of no episode.
+    pub found: Option<Found>,
+    /// How sure it is of the cause.
+    pub confidence: f64,
+    /// What it has considered.
+    pub candidates: Vec<Candidate>,
+    /// What is wrong, in words.
+    pub faults: Vec<String>,
+}
+
+impl Answer {
+    /// Judges the episodes of a run. The last one is what the run is about; none before it may name
+    /// a cause that would be wrong for that.
+    pub fn judge(expected: &Expected, tier: Tier, episodes: &[Episode]) -> Self {
+        let last = episodes.last();
+        let mut faults: Vec<_> = episodes
+            .iter()
+            .filter(|episode| !is_acceptable(expected, tier, episode))
+            .map(|episode| format!("cause {} ({:.2})", episode.cause.code, episode.cause.confidence))
+            .collect();
+        if tier == Tier::Probe {
+            faults.extend(last_is_wrong(expected, last));
+        }
+        if expected.cause == Cause::None && episodes.iter().any(|one| one.verdict == Verdict::Failed) {
+            faults.push("verdict failed".to_owned());
+        }
+        Self {
+            found: last.map(|last| Found { outcome: last.outcome, cause: last.cause.code }),
+            confidence: last.map_or(0.0, |last| last.cause.confidence),
+            candidates: last.map(|last| last.candidates.clone()).unwrap_or_default(),
+            faults,
+        }
+    }
+
+    /// Whether softoff is right.
+    pub fn is_right(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// The cause it names; absent where it says that it does not know.
+    pub fn named(&self) -> Option<Cause> {
+        let found = self.found.as_ref()?;
+        (found.cause != Cause::None || self.confidence > 0.0).then_some(found.cause)
+    }
+}
+
+/// Whether an episode may say what it says. Not to know is no mistake at a lower tier, nor in an
+/// episode before the last: the last one must tell.
+fn is_acceptable(expected: &Expected, tier: Tier, episode: &Episode) -> bool {
+    let code = episode.cause.code;
+    let unknown = code == Cause::None && episode.cause.confidence == 0.0;
+    let right = code == expected.cause || Some(code) == expected.or;
+    // Before the last one a guest may well have been asked in peace.
+    let peaceful = code == Cause::None && episode.verdict == Verdict::Clean && tier == Tier::Probe;
+    right || unknown || peaceful
+}
+
+/// What the last episode lacks at the full tier.
+fn last_is_wrong(expected: &Expected, last: Option<&Episode>) -> Vec<String> {
+    let Some(outcome) = expected.outcome else {
+        return last.map(|last| format!("an episode ({:?})", last.outcome)).into_iter().collect();
+    };
+    let Some(last) = last else { return vec!["no episode".to_owned()] };
+    let mut faults = Vec::new();
+    let mut demand = |met: bool, fault: String| {
+        if !met {
+            faults.push(fault);
+        }
+    };
+    demand(last.outcome == outcome, format!("outcome {:?}", last.outcome));
+    let code = last.cause.code;
+    demand(code == expected.cause || Some(code) == expected.or, format!("cause {code} at last"));
+    for cause in expected.candidates() {
+        let considered = last.candidates.iter().any(|candidate| candidate.code == cause);
+        demand(considered, format!("no candidate {cause}"));
+    }
+    if outcome == Outcome::Soft && expected.cause != Cause::None {
+        demand(last.verdict == Verdict::Slow, format!("verdict {:?}", last.verdict));
+    }
+    if let Some(level) = expected.risk {
+        let found = last.risk.as_ref().map(|risk| risk.level);
+        demand(found == Some(level), format!("risk {found:?}"));
+    }
+    if last.phases.len() == softoff_analyzer::episode::PhaseName::ALL.len() {
+        let sum = expect::phases_add_up(last);
+        demand(sum.is_ok(), format!("{:#}", sum.err().unwrap_or_else(|| anyhow::anyhow!("phases"))));
+    }
+    faults
+}

@@ -1,0 +1,138 @@
+//! The eight ways in which a Windows guest is known to drag out or fail a shutdown.
+
+use softoff_analyzer::cause::Cause;
+use softoff_analyzer::episode::{Outcome, RiskLevel};
+use softoff_guest::{Ending, Role};
+
+use super::{ASK, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, SLOW, Scenario, USUAL, guest};
+use crate::boot_sector::BootSector;
+use crate::span::seconds;
+
+const CUT_OFF_AT_WORK: Expected =
+    Expected { risk: Some(RiskLevel::High), ..Expected::new(Outcome::Hard, Cause::OperatorImpatient) };
+
+const FIRST_BOOT: Expected = Expected::new(Outcome::Hard, Cause::GuestFirstBoot);
+
+const HUNG: Expected = Expected::new(Outcome::Hard, Cause::GuestHung);
+
+/// The scenarios, by their number in the table of causes.
+pub(super) const SCENARIOS: &[Scenario] = &[
+    // 1: updates.
+    Scenario::role(
+        "update-cut-off",
+        guest(Role::Update).taking(seconds(60, 90)),
+        &[Act::Shutdown, Act::Wait(seconds(5, 8)), Act::Destroy, Act::AwaitOff],
+        CUT_OFF_AT_WORK,
+    )
+    .on(BOTH),
+    Scenario::role(
+        "update-then-off",
+        guest(Role::Update).taking(SLOW),
+        ASK,
+        Expected::new(Outcome::Soft, Cause::GuestUpdate),
+    )
+    .on(BOTH),
+    Scenario::role(
+        "update-then-reset",
+        guest(Role::Update).taking(SLOW).ending(Ending::Reset),
+        &[Act::Shutdown, Act::AwaitReboot],
+        Expected::new(Outcome::Rebooted, Cause::GuestUpdate),
+    ),
+    // 2, 3, 4, 5: acknowledged, and then nothing that could be seen from outside.
+    Scenario::role(
+        "shutdown-tracker",
+        guest(Role::ShutdownTracker),
+        ASK_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestShutdownTracker]),
+    ),
+    Scenario::role(
+        "logon-required",
+        guest(Role::LogonRequired),
+        ASK_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestLogonRequired]),
+    ),
+    Scenario::role(
+        "app-blocked",
+        guest(Role::AppBlocked),
+        ASK_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestAppBlocked]),
+    ),
+    Scenario::role(
+        "service-holds-preshutdown",
+        guest(Role::ServiceHold).taking(SLOW),
+        ASK,
+        Expected {
+            or: Some(Cause::GuestAppBlocked),
+            ..Expected::new(Outcome::Soft, Cause::GuestSlowServices)
+        },
+    ),
+    Scenario::role(
+        "button-disabled",
+        guest(Role::Ignore),
+        ASK_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestButtonDisabled]),
+    )
+    .on(BOTH),
+    // 6: sleep.
+    Scenario::role(
+        "sleep",
+        guest(Role::Sleep),
+        &[Act::Shutdown, Act::AwaitAsleep],
+        Expected::new(Outcome::Slept, Cause::GuestSleep),
+    )
+    .on(BOTH),
+    Scenario::role(
+        "hibernate",
+        guest(Role::Hibernate),
+        ASK,
+        Expected::new(Outcome::Slept, Cause::GuestSleep),
+    )
+    .on(BOTH),
+    Scenario::role(
+        "asleep-already",
+        guest(Role::Asleep),
+        &[Act::AwaitAsleep, Act::ShutdownInVain, Act::Wait(seconds(1, 4)), Act::Destroy, Act::AwaitOff],
+        Expected::new(Outcome::Hard, Cause::GuestSleep),
+    ),
+    // 7: first boot.
+    Scenario::role(
+        "first-boot-late-button",
+        guest(Role::LateButton).taking(seconds(14, 17)),
+        &[
+            Act::Shutdown,
+            Act::Wait(seconds(3, 6)),
+            Act::Shutdown,
+            Act::AwaitLine("armed"),
+            Act::Shutdown,
+            Act::AwaitOff,
+        ],
+        Expected::new(Outcome::Soft, Cause::GuestFirstBoot),
+    )
+    .on(BOTH),
+    Scenario::role("first-boot-busy", guest(Role::FirstBoot), ASK_WAIT_DESTROY, FIRST_BOOT),
+    Scenario::role(
+        "first-boot-resets",
+        guest(Role::Resets).taking(seconds(3, 5)),
+        &[
+            Act::Shutdown,
+            Act::Wait(seconds(6, 9)),
+            Act::Shutdown,
+            Act::Wait(seconds(6, 9)),
+            Act::Destroy,
+            Act::AwaitOff,
+        ],
+        FIRST_BOOT,
+    ),
+    // 8: a damaged system.
+    Scenario::new("hung-busy", Cast::Sector(BootSector::Spin), ASK_WAIT_DESTROY, HUNG).on(BOTH),
+    Scenario::new("hung-halted", Cast::Sector(BootSector::Halt), ASK_WAIT_DESTROY, HUNG).on(BOTH),
+    Scenario::new(
+        "triple-faults",
+        Cast::Sector(BootSector::TripleFault),
+        ASK_WAIT_DESTROY,
+        Expected::new(Outcome::Hard, Cause::GuestDamaged),
+    ),
+    Scenario::role("panic", guest(Role::Panic), ASK, Expected::new(Outcome::Crashed, Cause::GuestCrashed))
+        .with(Hardware { panic_notifier: true, ..USUAL })
+        .on(BOTH),
+];
