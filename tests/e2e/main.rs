@@ -6,6 +6,7 @@
 
 mod binaries;
 mod demo;
+mod libvirt;
 mod names;
 mod recording;
 mod restart;

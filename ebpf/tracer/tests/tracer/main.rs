@@ -1,11 +1,13 @@
 //! The tracer against real QEMU processes: what it records of a press, of each way to end, of a
-//! QEMU without symbols, of a guest that floods it.
+//! QEMU without symbols, of a guest that floods it, of what libvirt is asked for.
 //!
 //! These need root, BPF and `qemu-system-x86_64`. Where something is missing they say so and pass,
 //! unless `SOFTOFF_REQUIRE_ALL=1`.
 
 mod boot_sector;
+mod cgroup;
 mod forensics;
+mod libvirt;
 mod qemu;
 mod recording;
 
@@ -13,9 +15,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 use softoff_journal::Event;
-use softoff_journal::record::{Coverage, LossStage, Sign};
+use softoff_journal::record::{AgentChannel, Coverage, LibvirtCall, LossStage, Sign};
 
 use crate::boot_sector::{FLOOD, IDLE, POWER_OFF_WHEN_PRESSED};
+use crate::cgroup::Cgroup;
+use crate::libvirt::Virsh;
 use crate::qemu::{Qemu, Setup};
 use crate::recording::Recording;
 
@@ -128,6 +132,118 @@ fn a_kill_leaves_a_signal_and_no_goodbye() {
 }
 
 #[test]
+fn a_qemu_that_the_kernel_kills_for_want_of_memory_is_told_from_a_kill() {
+    needs!(recording::is_possible(), cgroup::is_possible());
+    let recording = Recording::start();
+    let mut qemu = Qemu::start(&Setup::default());
+    recording.qemu(qemu.pid());
+    let little = Cgroup::with_memory(64 << 20).expect("a cgroup");
+    little.add(qemu.pid());
+    qemu.allocate(512 << 20);
+    let killed = Sign::Exit { status: None, signal: Some(9) };
+    recording.until(qemu.pid(), &killed);
+    let signs = recording.signs(qemu.pid());
+    assert!(in_order(&signs, &[Sign::OomKill, killed]), "{signs:?}");
+    qemu.wait();
+}
+
+#[test]
+fn the_agents_port_is_known_and_closed_where_a_qemu_has_just_begun() {
+    needs!(recording::is_possible());
+    let arguments = [
+        "-device",
+        "virtio-serial",
+        "-chardev",
+        "null,id=charchannel0",
+        "-device",
+        r#"{"driver":"virtserialport","chardev":"charchannel0","id":"channel0","name":"org.qemu.guest_agent.0"}"#,
+    ];
+    let setup = Setup { arguments: &arguments, ..Setup::default() };
+    let older = Qemu::start(&setup);
+    let recording = Recording::start();
+    let newer = Qemu::start(&setup);
+    let channel = |open| Some(AgentChannel { port: "channel0".to_owned(), open });
+    assert_eq!(recording.qemu(older.pid()).agent, channel(None), "no libvirt says whether it is open");
+    assert_eq!(recording.qemu(newer.pid()).agent, channel(Some(false)));
+}
+
+#[test]
+fn what_a_daemon_is_asked_for_is_told_of_the_qemu_that_it_is_about() {
+    needs!(recording::is_possible(), libvirt::is_possible());
+    let uuid = libvirt::new_uuid();
+    let asked = Qemu::start(&Setup { arguments: &["-uuid", &uuid], ..Setup::default() });
+    let other = Qemu::start(&Setup::default());
+    let mut earlier = Virsh::named("libvirtd", &uuid);
+    let recording = Recording::start();
+    earlier.execute("shutdown test");
+    let call = |call, flags| Sign::LibvirtCall { call, flags };
+    let answer = |call, failed| Sign::LibvirtReturn { call, failed };
+    recording.until(asked.pid(), &answer(LibvirtCall::Shutdown, false));
+    // Now the domain is off.
+    earlier.execute("shutdown test --mode agent");
+    recording.until(asked.pid(), &answer(LibvirtCall::Shutdown, true));
+    earlier.execute("destroy test --graceful");
+    recording.until(asked.pid(), &answer(LibvirtCall::Destroy, true));
+    let told = [
+        call(LibvirtCall::Shutdown, 0),
+        answer(LibvirtCall::Shutdown, false),
+        call(LibvirtCall::Shutdown, 2),
+        answer(LibvirtCall::Shutdown, true),
+        call(LibvirtCall::Destroy, 1),
+        answer(LibvirtCall::Destroy, true),
+    ];
+    assert_eq!(recording.signs(asked.pid()), told);
+    assert_eq!(recording.signs(other.pid()), []);
+}
+
+#[test]
+fn a_daemon_that_comes_later_is_followed_and_a_client_is_not() {
+    needs!(recording::is_possible(), libvirt::is_possible());
+    let recording = Recording::start();
+    let uuid = libvirt::new_uuid();
+    let asked = Qemu::start(&Setup { arguments: &["-uuid", &uuid], ..Setup::default() });
+    recording.qemu(asked.pid());
+    let mut daemon = Virsh::named("virtqemud", &uuid);
+    // Its library is new to the tracer, which looks for it once a second.
+    let asked_for = || {
+        daemon.execute("reset test");
+        std::thread::sleep(Duration::from_millis(200));
+        recording.signs(asked.pid()).contains(&Sign::LibvirtCall { call: LibvirtCall::Reset, flags: 0 })
+    };
+    assert!(std::iter::repeat_with(asked_for).take(100).any(|seen| seen), "the daemon is not found");
+    std::thread::sleep(Duration::from_secs(1));
+    let seen = recording.signs(asked.pid()).len();
+    let mut client = Virsh::like(&daemon, "virsh");
+    client.execute("reboot test");
+    client.wait();
+    daemon.execute("destroy test");
+    recording.until(asked.pid(), &Sign::LibvirtReturn { call: LibvirtCall::Destroy, failed: false });
+    let signs = recording.signs(asked.pid());
+    let call = LibvirtCall::Destroy;
+    let told = [Sign::LibvirtCall { call, flags: 0 }, Sign::LibvirtReturn { call, failed: false }];
+    assert_eq!(signs[seen..], told, "and nothing of the client");
+}
+
+#[test]
+fn a_client_that_calls_without_end_is_cut_and_the_loss_is_told() {
+    needs!(recording::is_possible(), libvirt::is_possible());
+    let uuid = libvirt::new_uuid();
+    let asked = Qemu::start(&Setup { arguments: &["-uuid", &uuid], ..Setup::default() });
+    let mut daemon = Virsh::named("libvirtd", &uuid);
+    let recording = Recording::start();
+    for _ in 0..20_000 {
+        daemon.execute("shutdown test");
+    }
+    daemon.wait();
+    let calls = || recording.signs(asked.pid()).len() as u64;
+    let dropped = || recording.losses(LossStage::RateLimit).iter().map(|loss| loss.count).sum::<u64>();
+    let all = || calls() + dropped() == 40_000;
+    assert!(recording::in_time(all), "{} told and {} counted as lost", calls(), dropped());
+    assert!(dropped() > 0, "this machine is too slow to call more often than is allowed");
+    assert!(recording.losses(LossStage::RateLimit).iter().all(|loss| loss.process.is_none()));
+}
+
+#[test]
 fn a_running_guest_is_silent() {
     needs!(recording::is_possible());
     let recording = Recording::start();
@@ -184,8 +300,13 @@ fn under_kvm_a_qemu_without_symbols_still_shows_the_guests_answer() {
     needs!(recording::is_possible(), qemu::kvm_is_possible());
     let without = qemu::without_symbols();
     let recording = Recording::start();
-    let setup =
-        Setup { program: &without, machine: "pc", accelerator: "kvm", boot: Some(POWER_OFF_WHEN_PRESSED) };
+    let setup = Setup {
+        program: &without,
+        machine: "pc",
+        accelerator: "kvm",
+        boot: Some(POWER_OFF_WHEN_PRESSED),
+        ..Setup::default()
+    };
     let mut qemu = Qemu::start(&setup);
     assert_eq!(recording.qemu(qemu.pid()).coverage, Coverage::Kvm);
     let port_io = |port, write, value| Sign::PortIo { port, write, value };

@@ -23,11 +23,12 @@ pub struct Setup<'a> {
     pub machine: &'a str,
     pub accelerator: &'a str,
     pub boot: Option<BootSector>,
+    pub arguments: &'a [&'a str],
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Self { program: Path::new(PROGRAM), machine: "q35", accelerator: "tcg", boot: None }
+        Self { program: Path::new(PROGRAM), machine: "q35", accelerator: "tcg", boot: None, arguments: &[] }
     }
 }
 
@@ -51,6 +52,7 @@ impl Qemu {
             .args(["-machine", setup.machine, "-accel", setup.accelerator, "-m", "32", "-display", "none"])
             .args(["-nodefaults", "-no-shutdown", "-name", "guest=probe,debug-threads=on", "-qmp"])
             .arg(format!("unix:{},server=on,wait=off", socket.display()))
+            .args(setup.arguments)
             .stdin(Stdio::null());
         if let Some(code) = setup.boot {
             let disk = dir.path().join("boot");
@@ -68,6 +70,13 @@ impl Qemu {
     /// Executes a command and waits for its answer.
     pub fn qmp(&mut self, command: &str) {
         execute(&mut self.qmp, command);
+    }
+
+    /// Has it take this much memory and touch all of it, which may be the last it does.
+    pub fn allocate(&mut self, bytes: u64) {
+        let arguments =
+            json!({ "qom-type": "memory-backend-ram", "id": "more", "size": bytes, "prealloc": true });
+        send(&mut self.qmp, &json!({ "execute": "object-add", "arguments": arguments }));
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -104,9 +113,7 @@ fn connect(socket: &PathBuf) -> BufReader<UnixStream> {
 }
 
 fn execute(qmp: &mut BufReader<UnixStream>, command: &str) {
-    // In one write: after the closing brace of `quit` there may be nobody to write to.
-    let line = format!("{}\n", json!({ "execute": command }));
-    qmp.get_mut().write_all(line.as_bytes()).expect("QMP takes a command");
+    send(qmp, &json!({ "execute": command }));
     loop {
         let mut line = String::new();
         qmp.read_line(&mut line).expect("QMP answers");
@@ -116,6 +123,12 @@ fn execute(qmp: &mut BufReader<UnixStream>, command: &str) {
             return;
         }
     }
+}
+
+fn send(qmp: &mut BufReader<UnixStream>, command: &Value) {
+    // In one write: after the closing brace of `quit` there may be nobody to write to.
+    let line = format!("{command}\n");
+    qmp.get_mut().write_all(line.as_bytes()).expect("QMP takes a command");
 }
 
 /// A QEMU that ends over a device it does not know; gives the number of the process.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use softoff_journal::record::{Activity, Loss, LossStage, QemuProcess, Sender, Sign, Window, WindowState};
-use softoff_journal::{Event, Reader, Record};
+use softoff_journal::{Defect, Event, Reader, Record};
 use softoff_tracer::{Notice, Summary, Tracer};
 use tempfile::TempDir;
 
@@ -75,8 +75,13 @@ impl Recording {
     }
 
     fn records(&self) -> Vec<Record> {
-        let reader = Reader::open(self.dir.path()).expect("the journal is readable");
-        reader.map(|entry| entry.expect("no defect").record).collect()
+        let read = || {
+            let reader = Reader::open(self.dir.path()).expect("the journal is readable");
+            reader.map(|entry| entry.map(|entry| entry.record)).collect::<Result<_, Defect>>()
+        };
+        // The last line may be read while it is being written.
+        let mut tries = std::iter::repeat_with(read).take(100);
+        tries.find_map(Result::ok).unwrap_or_else(|| read().expect("no defect"))
     }
 
     fn events(&self) -> Vec<Event> {
@@ -165,6 +170,18 @@ impl Recording {
         let seen = || self.signs(pid).iter().any(&kind).then_some(());
         wait_for(seen, || format!("not the sign wanted among {:?}", self.signs(pid)));
     }
+}
+
+/// Whether something becomes true in the time that is waited for a record.
+pub fn in_time(mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    true
 }
 
 fn wait_for<T>(mut found: impl FnMut() -> Option<T>, why: impl Fn() -> String) -> T {
