@@ -18,7 +18,7 @@ use crate::emit::{self, Payload, Thread, emit};
 use crate::{cookie, task, thread_key};
 
 /// Where `struct _virDomain` has the UUID, in bytes: behind its virObject (24, a GObject since
-/// libvirt 6.5), connection, name and id. Read at another place it is no domain's.
+/// libvirt 6), connection, name and id. Read at another place it is no domain's.
 const VIR_DOMAIN_UUID: u64 = 0x2c;
 
 /// The domains whose calls are being served, by thread and attached file. A daemon killed within
