@@ -10,7 +10,7 @@ use softoff_journal::record::MissingSentinel;
 /// How long the functions stay attached after the last window of an executable closed: VMs are often
 /// shut down in a row, and the kernel needs some 110 ms to detach each. Meanwhile each request of
 /// every VM that runs the executable pays for a hit that counts nothing.
-const LINGER: Duration = Duration::from_secs(120);
+const LINGER: Duration = Duration::from_mins(2);
 
 /// A function and the program that runs there, in the order in which they are attached: no start is to
 /// be counted whose end is not.

@@ -30,9 +30,9 @@ unsafe impl aya::Pod for Plain<Request> {}
 pub struct Disks {
     /// Open windows by pid.
     pub windows: maps::HashMap<MapData, u32, Plain<WindowImage>>,
-    /// Disks of all windows.
-    pub disks: maps::HashMap<MapData, Plain<InWindow>, Plain<DiskImage>>,
-    /// Requests in flight of all windows.
+    /// Their disks.
+    pub counters: maps::HashMap<MapData, Plain<InWindow>, Plain<DiskImage>>,
+    /// Their requests in flight.
     pub requests: maps::HashMap<MapData, Plain<InWindow>, Plain<Request>>,
 }
 
@@ -65,7 +65,7 @@ impl Disks {
             }
         }
         for (key, disk) in &mut counted.disks {
-            if let Ok(Plain(now)) = self.disks.get(&Plain(*key), 0) {
+            if let Ok(Plain(now)) = self.counters.get(&Plain(*key), 0) {
                 *disk = now;
             }
         }
@@ -73,7 +73,7 @@ impl Disks {
     }
 
     fn keys(&self) -> impl Iterator<Item = InWindow> {
-        self.disks.keys().flatten().take(2 * DISKS).map(|Plain(key)| key)
+        self.counters.keys().flatten().take(2 * DISKS).map(|Plain(key)| key)
     }
 
     /// Ends counting; gives how many requests found no room in a map.
@@ -89,7 +89,7 @@ impl Disks {
         let gone = |key: &InWindow| !is_open(key.window);
         let disks: Vec<_> = self.keys().filter(gone).collect();
         for key in disks {
-            let _ = self.disks.remove(&Plain(key));
+            let _ = self.counters.remove(&Plain(key));
         }
         let requests = self.requests.keys().flatten().take(2 * REQUESTS);
         let requests: Vec<_> = requests.filter(|Plain(key)| gone(key)).collect();

@@ -140,7 +140,7 @@ impl Programs {
             lost: map(&mut ebpf, "LOST", Array::try_from)?,
             disks: Disks {
                 windows: map(&mut ebpf, "WINDOWS", HashMap::try_from)?,
-                disks: map(&mut ebpf, "DISKS", HashMap::try_from)?,
+                counters: map(&mut ebpf, "DISKS", HashMap::try_from)?,
                 requests: map(&mut ebpf, "REQUESTS", HashMap::try_from)?,
             },
             kvm: failed.iter().all(|(sentinel, _)| sentinel.program != KVM_PIO),

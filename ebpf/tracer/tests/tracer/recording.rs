@@ -120,10 +120,24 @@ impl Recording {
         wait_for(found, || format!("process {pid} has no window that was {state:?}"))
     }
 
-    /// Waits until so many stretches of a process are recorded, and gives them.
-    pub fn until_activity(&self, pid: u32, count: usize) -> Vec<(u64, Activity)> {
-        let enough = || Some(self.activity(pid)).filter(|activity| activity.len() >= count);
-        wait_for(enough, || format!("process {pid} has only {} stretches", self.activity(pid).len()))
+    /// Waits until so many seconds of a process are recorded, and gives them.
+    pub fn until_activity(&self, pid: u32, seconds: u64) -> Vec<(u64, Activity)> {
+        let millis = |(_, stretch): &(u64, Activity)| stretch.bins.len() as u64 * u64::from(stretch.bin_ms);
+        let long = |activity: &Vec<_>| activity.iter().map(millis).sum::<u64>() >= 1000 * seconds;
+        let enough = || Some(self.activity(pid)).filter(long);
+        wait_for(enough, || format!("less than {seconds} s of process {pid}: {:?}", self.activity(pid)))
+    }
+
+    /// Waits for so many stretches of a kind.
+    pub fn until_stretches(
+        &self,
+        pid: u32,
+        count: usize,
+        kind: impl Fn(&(u64, Activity)) -> bool,
+    ) -> Vec<(u64, Activity)> {
+        let found = || self.activity(pid).into_iter().filter(&kind).collect();
+        let enough = || Some(found()).filter(|stretches: &Vec<_>| stretches.len() >= count);
+        wait_for(enough, || format!("too few stretches of process {pid}: {:?}", self.activity(pid)))
     }
 
     /// What was seen of a process so far.
