@@ -1,5 +1,7 @@
 //! The guests' initramfs as a newc archive: the static init under its two names, the kernel modules it
-//! may load, and qemu-ga with the libraries it needs.
+//! may load, and, for guests that run it, qemu-ga with the libraries it needs.
+//!
+//! Those are most of such an archive, and TCG takes seconds to load it again after a reset.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -9,7 +11,7 @@ use std::process::Command;
 
 use anyhow::Context;
 use cpio::newc;
-use softoff_guest::{GUEST_AGENT, MODULES, MODULES_DIR, SHUTDOWN};
+use softoff_guest::{Agent, GUEST_AGENT, MODULES, MODULES_DIR, SHUTDOWN};
 
 use crate::programs::Programs;
 
@@ -33,8 +35,8 @@ const MODULE_SOURCES: [&str; MODULES.len()] = [
     "drivers/misc/pvpanic/pvpanic-mmio.ko",
 ];
 
-/// Writes the initramfs to `path`.
-pub fn write_initramfs(programs: &Programs, path: &Path) -> anyhow::Result<()> {
+/// Writes the initramfs of guests with such an agent to `path`.
+pub fn write_initramfs(programs: &Programs, agent: Agent, path: &Path) -> anyhow::Result<()> {
     let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     let mut archive = Archive::new(BufWriter::new(file));
     archive.add("init", FILE, &read(&programs.guest)?)?;
@@ -43,9 +45,8 @@ pub fn write_initramfs(programs: &Programs, path: &Path) -> anyhow::Result<()> {
     for (module, source) in MODULES.iter().zip(MODULE_SOURCES) {
         archive.add(&format!("{MODULES_DIR}/{module}.ko"), FILE, &read(&sources.join(source))?)?;
     }
-    archive.add(GUEST_AGENT, FILE, &read(&programs.guest_agent)?)?;
-    for library in libraries(&programs.guest_agent)? {
-        archive.add(&library.to_string_lossy(), FILE, &read(&Path::new("/").join(&library))?)?;
+    if agent == Agent::Real {
+        archive.add_program(GUEST_AGENT, &programs.guest_agent)?;
     }
     let mut out = newc::trailer(archive.out).context("cannot end the initramfs")?;
     out.flush().with_context(|| format!("cannot write {}", path.display()))
@@ -88,6 +89,15 @@ impl<W: Write> Archive<W> {
             }
         }
         self.write(name, mode, content)
+    }
+
+    /// Adds a program and the libraries it needs.
+    fn add_program(&mut self, name: &str, program: &Path) -> anyhow::Result<()> {
+        self.add(name, FILE, &read(program)?)?;
+        for library in libraries(program)? {
+            self.add(&library.to_string_lossy(), FILE, &read(&Path::new("/").join(&library))?)?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, name: &str, mode: u32, content: &[u8]) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::Context;
 use softoff_analyzer::Episode;
+use softoff_guest::Agent;
 use virt::connect::Connect;
 
 use crate::daemons;
@@ -36,7 +37,9 @@ impl Lab {
         let layout = Layout::create()?;
         daemons::configure(&layout)?;
         let keeper = Keeper::start(&programs.lab, &layout)?;
-        image::write_initramfs(&programs, &layout.initramfs())?;
+        for agent in Agent::ALL {
+            image::write_initramfs(&programs, agent, &layout.initramfs(agent))?;
+        }
         // libvirt would print each error; here they are returned.
         virt::error::clear_error_callback();
         daemons::await_start(&layout)?;
@@ -123,7 +126,8 @@ impl Lab {
     /// Defines a domain and starts it. The guest then boots for some seconds.
     pub fn boot(&self, spec: &DomainSpec) -> anyhow::Result<Guest> {
         let console = self.layout.consoles().join(spec.uuid.to_string());
-        let xml = spec.xml(&self.programs.kernel_image()?, &self.layout.initramfs(), &console);
+        let initramfs = self.layout.initramfs(spec.plan.agent);
+        let xml = spec.xml(&self.programs.kernel_image()?, &initramfs, &console);
         let connection = self.connect()?;
         let domain = connection
             .define_domain_xml(&xml)

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use softoff_guest::Agent;
 
 /// What lies over what inside the namespace: name in the lab's directory, place of libvirt.
 pub const BOUND: [(&str, &str); 5] = [
@@ -78,9 +79,9 @@ impl Layout {
         self.root.join("journal")
     }
 
-    /// The initramfs of the guests.
-    pub fn initramfs(&self) -> PathBuf {
-        self.root.join("initramfs.cpio")
+    /// The initramfs of guests with such an agent.
+    pub fn initramfs(&self, agent: Agent) -> PathBuf {
+        self.root.join(format!("initramfs-{}.cpio", agent.name()))
     }
 
     /// libvirtd's socket.
