@@ -42,9 +42,10 @@ impl Answer {
             .collect();
         if tier == Tier::Probe {
             faults.extend(last_is_wrong(expected, last));
-        }
-        if expected.cause == Cause::None && episodes.iter().any(|one| one.verdict == Verdict::Failed) {
-            faults.push("verdict failed".to_owned());
+            let failed = |episode: &Episode| episode.verdict == Verdict::Failed;
+            if expected.cause == Cause::None && episodes.iter().any(failed) {
+                faults.push("verdict failed".to_owned());
+            }
         }
         Self {
             found: last.map(|last| Found { outcome: last.outcome, cause: last.cause.code }),

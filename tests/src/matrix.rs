@@ -111,8 +111,8 @@ mod tests {
         assert_eq!(
             matrix().to_string(),
             "  expected \\ found         [1] [2] [3]\n\
-             \x20 none                     12   .   .\n\
-             \x20 guest.sleep               .   3   1\n\
+             \x20 none                      12   .   .\n\
+             \x20 guest.sleep                .   3   1\n\
              \x20 [1] none\n\
              \x20 [2] guest.sleep\n\
              \x20 [3] unknown\n"
