@@ -126,7 +126,8 @@ impl Lab {
     /// Defines a domain and starts it. The guest then boots for some seconds.
     pub fn boot(&self, spec: &DomainSpec) -> anyhow::Result<Guest> {
         let console = self.layout.consoles().join(spec.uuid.to_string());
-        let initramfs = self.layout.initramfs(spec.plan.agent);
+        let agent = spec.plan().map_or(Agent::Absent, |plan| plan.agent);
+        let initramfs = self.layout.initramfs(agent);
         let xml = spec.xml(&self.programs.kernel_image()?, &initramfs, &console);
         let connection = self.connect()?;
         let domain = connection
