@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{
-    Activity, HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, TracerState, Window,
+    Activity, HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, Sign, TracerState, Window,
 };
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
@@ -280,6 +280,11 @@ impl Gathering {
     }
 
     fn probe(&mut self, boot_ns: u64, wall: DateTime<Utc>, hit: ProbeHit) {
+        // libvirt may answer long after QEMU is gone and its run was handed on.
+        let late = matches!(hit.sign, Sign::LibvirtReturn { .. }) && self.find_process(hit.process).is_none();
+        if late {
+            return;
+        }
         let at = self.run_for_process(hit.process);
         self.open[at].add(Fact { boot_ns, wall, what: What::Sign(hit.sign) });
     }
@@ -432,7 +437,7 @@ fn is_settled(run: &Run, now: u64) -> bool {
     run.facts.iter().any(|fact| {
         let settle = match (&fact.what, fact.operation()) {
             (_, Some(Operation::Release)) => limits::SETTLE_AFTER_RELEASE,
-            (What::Sign(softoff_journal::record::Sign::Exit { .. }), _) => limits::SETTLE_AFTER_EXIT,
+            (What::Sign(Sign::Exit { .. }), _) => limits::SETTLE_AFTER_EXIT,
             _ => return false,
         };
         now.saturating_sub(fact.boot_ns) > settle

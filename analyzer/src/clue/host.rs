@@ -1,6 +1,6 @@
 //! Clues of the host's side: disks that do not complete, CPUs that are not given, a VM that is paused.
 
-use softoff_journal::record::Sign;
+use softoff_journal::record::{Coverage, Sign};
 
 use super::{Case, Clue, Kind};
 use crate::activity::Totals;
@@ -89,7 +89,8 @@ struct States<'a>(Vec<(u64, &'a str)>);
 
 impl<'a> States<'a> {
     fn of(case: &Case<'a>) -> Self {
-        let found = case.run.watched.as_ref();
+        // Only a probe on QEMU's run state tells when that of the beginning ended.
+        let found = case.run.watched.as_ref().filter(|(_, process)| process.coverage == Coverage::Symbols);
         let first = found.and_then(|(at, process)| Some((*at, in_qemus_words(process.state.as_deref()?))));
         let facts = case.attempt.before.iter().chain(&case.attempt.facts);
         let changes = facts.filter_map(|fact| match fact.sign()? {

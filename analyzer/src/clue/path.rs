@@ -16,6 +16,9 @@ const UNACKNOWLEDGED: u64 = 2_000_000_000;
 /// Guest resets within this time are a row of them.
 const ROW_OF_RESETS: u64 = 600_000_000_000;
 
+/// Resets that follow each other within this time are one restart.
+const ONE_RESTART: u64 = 1_000_000_000;
+
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     if case.path == Path::Acpi && case.sight.s5 {
@@ -139,17 +142,25 @@ fn resets(case: &Case<'_>) -> Vec<Clue> {
     if let Some(at) = case.first(is_guest_reset).filter(|_| answered && case.end.by == Ender::Guest) {
         clues.push(Clue::fact(Kind::Restarted, at));
     }
-    let row: Vec<u64> = case
-        .recent(ROW_OF_RESETS)
-        .filter(|fact| fact.sign().is_some_and(is_guest_reset))
-        .map(|fact| fact.boot_ns)
-        .collect();
+    let row = restarts(case);
     if let (2.., Some(last)) = (row.len(), row.last()) {
         let text = format!("the guest restarted {} times in {:.0} s", row.len(), seconds(last - row[0]));
         clues.push(Clue::new(Kind::Resets, *last, Source::Probe, text));
         clues.extend(work_between_resets(case, *last));
     }
     clues
+}
+
+/// The guest's restarts of late. Firmware may reset the machine some times more within one of them.
+fn restarts(case: &Case<'_>) -> Vec<u64> {
+    let resets = case.recent(ROW_OF_RESETS).filter(|fact| fact.sign().is_some_and(is_guest_reset));
+    let mut row: Vec<u64> = Vec::new();
+    for fact in resets {
+        if row.last().is_none_or(|last| fact.boot_ns - last > ONE_RESTART) {
+            row.push(fact.boot_ns);
+        }
+    }
+    row
 }
 
 fn is_guest_reset(sign: &Sign) -> bool {
