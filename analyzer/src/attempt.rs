@@ -46,6 +46,8 @@ pub struct Attempt<'a> {
     last_press: u64,
     /// The guest has not seen the last press: it was lost, or raised an SCI that is not acknowledged.
     unseen: bool,
+    /// The machine was reset since, which clears the registers that an acknowledgement clears.
+    reset: bool,
     /// The guest wrote S5, or something else ends QEMU: it is no longer waited for.
     ending: bool,
     /// QEMU is gone.
@@ -75,6 +77,7 @@ impl<'a> Attempt<'a> {
             close: Close::Open,
             last_press: fact.boot_ns,
             unseen: false,
+            reset: false,
             ending: false,
             gone: false,
         };
@@ -89,9 +92,10 @@ impl<'a> Attempt<'a> {
             self.last_press = fact.boot_ns;
         }
         match fact.sign() {
-            Some(Sign::PowerButton { enabled: Some(false) }) => self.unseen = true,
-            Some(sign) if marks::is_sci_raised(sign) => self.unseen = true,
-            _ if marks::is_acknowledgement(fact) => self.unseen = false,
+            Some(Sign::PowerButton { enabled: Some(false) }) => (self.unseen, self.reset) = (true, false),
+            Some(sign) if marks::is_sci_raised(sign) => (self.unseen, self.reset) = (true, false),
+            Some(sign) if is_reset(sign) => self.reset = true,
+            _ if marks::is_acknowledgement(fact) && !self.reset => self.unseen = false,
             _ => {}
         }
         self.ending |= fact.sign().is_some_and(|sign| is_s5(sign) || is_fatal(sign));
@@ -236,6 +240,11 @@ pub fn is_press(sign: &Sign) -> bool {
 pub fn is_soft_request(sign: &Sign) -> bool {
     is_press(sign)
         || matches!(sign, Sign::LibvirtCall { call: LibvirtCall::Shutdown | LibvirtCall::Reboot, .. })
+}
+
+/// The machine was reset, or is about to be.
+pub fn is_reset(sign: &Sign) -> bool {
+    matches!(sign, Sign::Reset { .. } | Sign::ResetRequest { .. })
 }
 
 /// The guest powered itself off: S5, as QEMU's function, its event or KVM's port write shows it.

@@ -264,7 +264,10 @@ impl Gathering {
         run.uuid = run.uuid.or(process.uuid);
         run.name = run.name.take().or_else(|| process.domain.clone());
         run.os = run.os.take().or_else(|| process.os.clone());
-        run.watched = run.watched.take().or(Some((boot_ns, process)));
+        // The tracer may have met it before libvirt's child became QEMU.
+        if run.watched.as_ref().is_none_or(|(_, known)| known.coverage < process.coverage) {
+            run.watched = Some((boot_ns, process));
+        }
         self.unite(at);
     }
 

@@ -39,7 +39,7 @@ impl Marks {
         let request = attempt.began();
         let mut search = Search { attempt, from: request };
         let sci = search.next(|fact| fact.sign().is_some_and(is_sci_raised));
-        let acknowledged = if sci.is_some() { search.next(is_acknowledgement) } else { None };
+        let acknowledged = if sci.is_some() { search.acknowledged() } else { None };
         let s5 = search.next(|fact| fact.sign().is_some_and(attempt::is_s5));
         let told = search.told(s5);
         let gone = search
@@ -79,6 +79,20 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
+    /// A reset clears the same bit as an acknowledgement: what comes after it is none.
+    fn acknowledged(&mut self) -> Option<u64> {
+        let mut facts = self.attempt.facts.iter().filter(|fact| fact.boot_ns >= self.from);
+        let answer =
+            facts.find(|fact| is_acknowledgement(fact) || fact.sign().is_some_and(attempt::is_reset))?;
+        let pressed_later = || self.attempt.facts.iter().filter(|fact| fact.boot_ns > answer.boot_ns);
+        if is_acknowledgement(answer) {
+            return self.next(is_acknowledgement);
+        }
+        // Only a press that came after the reset can be acknowledged after it.
+        self.from = pressed_later().find(|fact| fact.sign().is_some_and(is_sci_raised))?.boot_ns;
+        self.acknowledged()
+    }
+
     /// libvirt sends its signal as soon as it hears of S5; QEMU takes it once the vCPUs are stopped and
     /// the disks flushed.
     fn told(&mut self, s5: Option<u64>) -> Option<u64> {

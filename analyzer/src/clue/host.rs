@@ -12,8 +12,10 @@ use crate::phases::seconds;
 const SLOW_REQUEST: f64 = 0.25;
 /// The share of time in which a guest must have waited for the host for that to explain anything.
 const SHARE: f64 = 0.3;
-/// The share of wanted CPU time that was not given.
-const STARVED: f64 = 0.5;
+/// The share of wanted CPU time that was not given, and that of time in which a quota was used up. A
+/// host with a few VMs for each CPU comes near neither.
+const STARVED: f64 = 0.75;
+const THROTTLED: f64 = 0.5;
 
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
@@ -43,7 +45,7 @@ fn storage(totals: &Totals, at: u64) -> Option<Clue> {
 fn cpu(totals: &Totals, at: u64) -> Option<Clue> {
     let wanted = totals.run + totals.wait;
     let waited = totals.wait >= SHARE * totals.seconds && totals.wait >= STARVED * wanted;
-    let throttled = totals.throttled >= SHARE * totals.seconds;
+    let throttled = totals.throttled >= THROTTLED * totals.seconds;
     if !waited && !throttled {
         return None;
     }

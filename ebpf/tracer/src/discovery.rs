@@ -43,7 +43,7 @@ pub fn look_at(pid: u32, of_libvirt: bool) -> Finding {
     let command_line = CommandLine::parse(&arguments);
     match proc::executable(pid) {
         Ok((file, executable)) => {
-            if command_line.runs_guest(of_libvirt || names_qemu(&executable)) {
+            if command_line.runs_guest(is_child(of_libvirt, &executable) || names_qemu(&executable)) {
                 match FileId::of(&file) {
                     Ok(file_id) => Finding::Guest(Candidate { id, file, file_id, executable, command_line }),
                     Err(error) => Finding::Unreadable(error),
@@ -56,6 +56,13 @@ pub fn look_at(pid: u32, of_libvirt: bool) -> Finding {
         Err(error) if command_line.runs_guest(of_libvirt) => Finding::Unreadable(error),
         Err(_) => Finding::Other,
     }
+}
+
+/// libvirt writes the pid file of a domain before its child has become QEMU; until then the child is
+/// still libvirt's own program.
+fn is_child(of_libvirt: bool, executable: &str) -> bool {
+    let name = executable.rsplit('/').next().unwrap_or(executable);
+    of_libvirt && !matches!(name.trim_end_matches(" (deleted)"), "libvirtd" | "virtqemud")
 }
 
 /// `/usr/bin/qemu-system-x86_64`, `/usr/libexec/qemu-kvm`, `/usr/bin/kvm (deleted)`.
@@ -115,6 +122,12 @@ mod tests {
         for name in ["/usr/bin/qemu-img", "/usr/bin/kvm-ok", "/usr/sbin/libvirtd", ""] {
             assert!(!names_qemu(name), "{name}");
         }
+    }
+
+    #[test]
+    fn libvirts_child_is_no_qemu_before_it_has_become_one() {
+        assert!(is_child(true, "/opt/emulator") && !is_child(false, "/opt/emulator"));
+        assert!(!is_child(true, "/usr/sbin/libvirtd") && !is_child(true, "/usr/sbin/virtqemud (deleted)"));
     }
 
     #[test]
