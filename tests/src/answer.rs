@@ -110,3 +110,109 @@ fn last_is_wrong(expected: &Expected, last: Option<&Episode>) -> Vec<String> {
     }
     faults
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// An episode of that outcome and verdict, with these candidates, of which the first is the cause.
+    fn episode(outcome: &str, verdict: &str, candidates: &[(Cause, f64)]) -> Episode {
+        let listed = |(code, confidence): &(Cause, f64)| json!({"code": code, "confidence": confidence});
+        let (code, confidence) = candidates.first().copied().unwrap_or((Cause::None, 0.0));
+        serde_json::from_value(json!({
+            "schema": "softoff.episode/1", "id": "1", "host": "host",
+            "boot_id": "00000000-0000-0000-0000-000000000001",
+            "domain": {"name": null, "uuid": null, "os": null, "os_source": null},
+            "qemu": null,
+            "request": {"at": null, "path": "acpi", "presses": 1, "by": null},
+            "outcome": outcome, "verdict": verdict, "escalated": false,
+            "duration_seconds": null, "phases": [],
+            "cause": {"code": code, "confidence": confidence, "scenario": null},
+            "candidates": candidates.iter().map(listed).collect::<Vec<_>>(),
+            "evidence": [], "advice": [], "risk": null,
+            "completeness": {"tier": "probe", "lost_events": 0, "bad_lines": 0, "clock_uncertainty_ns": 0,
+                             "missing": []}
+        }))
+        .unwrap()
+    }
+
+    const STORAGE: Expected = Expected::new(Outcome::Soft, Cause::HostStorage);
+    const CLEAN: Expected = Expected::clean(Outcome::Soft);
+
+    fn is_right(expected: &Expected, tier: Tier, episodes: &[Episode]) -> bool {
+        Answer::judge(expected, tier, episodes).is_right()
+    }
+
+    #[test]
+    fn the_right_cause_is_right_at_every_tier() {
+        let right = [episode("soft", "slow", &[(Cause::HostStorage, 0.9)])];
+        assert!(is_right(&STORAGE, Tier::Probe, &right));
+        assert!(is_right(&STORAGE, Tier::Hook, &right));
+    }
+
+    #[test]
+    fn a_wrong_cause_is_wrong_at_every_tier() {
+        let wrong = [episode("soft", "slow", &[(Cause::HostCpu, 0.2)])];
+        assert!(!is_right(&STORAGE, Tier::Probe, &wrong));
+        assert!(!is_right(&STORAGE, Tier::Hook, &wrong));
+    }
+
+    #[test]
+    fn not_to_know_is_only_right_where_less_was_seen() {
+        for episodes in [vec![], vec![episode("hard", "failed", &[])]] {
+            assert!(!is_right(&STORAGE, Tier::Probe, &episodes), "{episodes:?}");
+            assert!(is_right(&STORAGE, Tier::Process, &episodes), "{episodes:?}");
+            assert_eq!(Answer::judge(&STORAGE, Tier::Log, &episodes).named(), None);
+        }
+    }
+
+    #[test]
+    fn to_call_what_is_slow_or_failed_clean_is_wrong_at_every_tier() {
+        let clean = [episode("soft", "clean", &[(Cause::None, 0.6)])];
+        assert!(!is_right(&STORAGE, Tier::Probe, &clean));
+        assert!(!is_right(&STORAGE, Tier::Log, &clean));
+    }
+
+    #[test]
+    fn the_outcome_must_be_right() {
+        let wrong = [episode("hard", "slow", &[(Cause::HostStorage, 0.9)])];
+        assert!(!is_right(&STORAGE, Tier::Probe, &wrong));
+    }
+
+    #[test]
+    fn a_clean_run_with_a_cause_is_a_false_alarm_at_every_tier() {
+        let alarm = [episode("soft", "slow", &[(Cause::HostCpu, 0.1)])];
+        assert!(!is_right(&CLEAN, Tier::Probe, &alarm));
+        assert!(!is_right(&CLEAN, Tier::Hook, &alarm));
+        let clean = [episode("soft", "clean", &[(Cause::None, 0.99)])];
+        assert!(is_right(&CLEAN, Tier::Probe, &clean));
+    }
+
+    #[test]
+    fn an_earlier_episode_must_not_raise_a_false_alarm_either() {
+        let alarm = episode("rebooted", "failed", &[(Cause::GuestRebooted, 0.9)]);
+        let clean = episode("soft", "clean", &[(Cause::None, 0.99)]);
+        assert!(!is_right(&CLEAN, Tier::Probe, &[alarm, clean.clone()]));
+        assert!(is_right(&CLEAN, Tier::Probe, &[clean.clone(), clean]));
+    }
+
+    #[test]
+    fn what_cannot_be_told_apart_must_be_among_the_candidates() {
+        let expected = Expected::ignored(&[Cause::GuestLogonRequired]);
+        let ignored = (Cause::GuestIgnored, 0.8);
+        let considered = [episode("hard", "failed", &[ignored, (Cause::GuestLogonRequired, 0.1)])];
+        assert!(is_right(&expected, Tier::Probe, &considered));
+        assert!(!is_right(&expected, Tier::Probe, &[episode("hard", "failed", &[ignored])]));
+        let guessed = [episode("hard", "failed", &[(Cause::GuestLogonRequired, 0.8), ignored])];
+        assert!(!is_right(&expected, Tier::Probe, &guessed));
+    }
+
+    #[test]
+    fn where_no_episode_is_expected_even_a_clean_one_is_too_many() {
+        let expected = Expected { outcome: None, ..CLEAN };
+        assert!(is_right(&expected, Tier::Probe, &[]));
+        assert!(!is_right(&expected, Tier::Probe, &[episode("rebooted", "clean", &[(Cause::None, 0.9)])]));
+    }
+}

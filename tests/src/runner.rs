@@ -232,6 +232,7 @@ impl Workshop<'_> {
             excerpt.write(&journal)?;
             if number == 0 {
                 keep("explained.txt", &case.explain(&journal)?)?;
+                keep("episodes.json", &serde_json::to_vec_pretty(&case.episodes(excerpt)?)?)?;
             }
         }
         Ok(())
@@ -299,13 +300,7 @@ impl Case<'_> {
 
     fn softoff(&self, journal: &Path) -> Command {
         let mut softoff = Command::new(self.softoff);
-        softoff.arg("--journal").arg(journal);
-        if HAS_SLOW_AFTER {
-            softoff.arg("--slow-after").arg(format!("{}s", SLOW_AFTER.as_secs()));
-        }
+        softoff.arg("--journal").arg(journal).arg("--slow-after").arg(format!("{}s", SLOW_AFTER.as_secs()));
         softoff
     }
 }
-
-/// Whether softoff can be told what is slow.
-const HAS_SLOW_AFTER: bool = false;

@@ -2,7 +2,7 @@
 
 use softoff_guest::{Agent, Load, Role};
 
-use super::{ASK, Act, BOTH, Hardware, SOFT, Scenario, USUAL, guest};
+use super::{ASK, Act, BOTH, Hardware, PC, SOFT, Scenario, USUAL, guest};
 use crate::span::milliseconds;
 
 /// The scenarios.
@@ -14,10 +14,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[Act::Wait(milliseconds(2000, 4000)), Act::Shutdown, Act::AwaitOff],
         SOFT,
     ),
-    Scenario::role("two-vcpus", guest(Role::Clean), ASK, SOFT).with(Hardware { vcpus: 2, ..USUAL }).on(BOTH),
+    Scenario::role("two-vcpus", guest(Role::Clean), ASK, SOFT).with(Hardware { vcpus: 2, ..USUAL }).on(PC),
     Scenario::role("four-vcpus", guest(Role::Clean), ASK, SOFT).with(Hardware { vcpus: 4, ..USUAL }),
-    Scenario::role("cpu-loaded", guest(Role::Clean).under(Load::Cpu), ASK, SOFT),
-    Scenario::role("disk-loaded", guest(Role::Clean).under(Load::Disk), ASK, SOFT).on(BOTH),
+    Scenario::role("cpu-loaded", guest(Role::Clean).under(Load::Cpu), ASK, SOFT).on(PC),
+    Scenario::role("disk-loaded", guest(Role::Clean).under(Load::Disk), ASK, SOFT).on(PC),
     Scenario::role("slow-but-steady", guest(Role::Clean).taking(milliseconds(4000, 5500)), ASK, SOFT)
         .on(BOTH),
     Scenario::role(
@@ -38,8 +38,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         guest(Role::Clean).taking(milliseconds(1500, 3000)),
         &[Act::Shutdown, Act::Wait(milliseconds(200, 1000)), Act::ShutdownAgain, Act::AwaitOff],
         SOFT,
-    )
-    .on(BOTH),
+    ),
     Scenario::role(
         "snapshot-before",
         guest(Role::Clean).under(Load::Disk),

@@ -17,8 +17,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         guest(Role::DisplayAsleep),
         &[Act::Shutdown, Act::Wait(SLOW), Act::Shutdown, Act::AwaitOff],
         Expected::new(Outcome::Soft, Cause::GuestDisplayAsleep),
-    )
-    .on(BOTH),
+    ),
     Scenario::role(
         "agent-stuck",
         guest(Role::Ignore).with_agent(Agent::Silent),
@@ -31,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitOff],
         Expected::new(Outcome::Soft, Cause::GuestSlowServices),
     )
-    .on(BOTH),
+    .on(PC),
     Scenario::role(
         "reboot-instead",
         guest(Role::Reboot),

@@ -5,7 +5,7 @@ use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::Outcome;
 use softoff_guest::{Load, Role};
 
-use super::{Act, BOTH, DiskKind, Expected, FAIR, Hardware, Place, SLOW, Scenario, USUAL, guest};
+use super::{Act, DiskKind, Expected, FAIR, Hardware, PC, Place, SLOW, Scenario, USUAL, guest};
 use crate::span::{milliseconds, seconds};
 
 const REMOTE_DISK: Hardware = Hardware { disk: DiskKind::Nbd, ..USUAL };
@@ -23,15 +23,15 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[Act::Shutdown, Act::StallStorage, Act::Wait(SLOW), Act::ResumeStorage, Act::AwaitOff],
         SLOW_STORAGE,
     )
-    .with(REMOTE_DISK)
-    .on(BOTH),
+    .with(REMOTE_DISK),
     Scenario::role(
         "storage-stalls-for-good",
         guest(Role::Clean).under(Load::Disk),
         &[Act::Shutdown, Act::StallStorage, Act::Wait(FAIR), Act::Destroy, Act::AwaitOff],
         Expected::new(Outcome::Hard, Cause::HostStorage),
     )
-    .with(REMOTE_DISK),
+    .with(REMOTE_DISK)
+    .on(PC),
     Scenario::role(
         "storage-stalls-on-last-flush",
         guest(Role::Clean).under(Load::Disk),
@@ -57,8 +57,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         guest(Role::Clean).under(Load::Cpu),
         &[Act::Starve, Act::Shutdown, Act::Wait(SLOW), Act::Feed, Act::AwaitOff],
         Expected::new(Outcome::Soft, Cause::HostCpu),
-    )
-    .on(BOTH),
+    ),
     Scenario::role(
         "paused",
         guest(Role::Clean),
@@ -91,16 +90,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         SLOW_TEARDOWN,
     )
     .with(Hardware { disk: DiskKind::SlowToClose, ..USUAL }),
-    Scenario::role("terminated", guest(Role::Clean), &[Act::Kill(Signal::TERM), Act::AwaitOff], KILLED)
-        .on(BOTH),
-    Scenario::role("killed", guest(Role::Clean), &[Act::Kill(Signal::KILL), Act::AwaitOff], KILLED).on(BOTH),
+    Scenario::role("terminated", guest(Role::Clean), &[Act::Kill(Signal::TERM), Act::AwaitOff], KILLED),
+    Scenario::role("killed", guest(Role::Clean), &[Act::Kill(Signal::KILL), Act::AwaitOff], KILLED).on(PC),
     Scenario::role(
         "qemu-crash",
         guest(Role::Clean),
         &[Act::Crash, Act::AwaitOff],
         Expected::new(Outcome::Crashed, Cause::HostQemuCrash),
     )
-    .with(Hardware { memory_in_file: true, ..USUAL })
-    .on(BOTH),
+    .with(Hardware { memory_in_file: true, ..USUAL }),
     Scenario::role("out-of-memory", guest(Role::Clean), &[Act::ExhaustMemory, Act::AwaitOff], KILLED),
 ];

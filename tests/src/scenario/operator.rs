@@ -4,7 +4,7 @@ use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
 use softoff_guest::{Load, Role};
 
-use super::{ASK_WAIT_DESTROY, Act, BOTH, Expected, Place, Scenario, guest};
+use super::{ASK_WAIT_DESTROY, Act, BOTH, Expected, PC, Place, Scenario, guest};
 use crate::span::seconds;
 
 /// The scenarios.
@@ -21,7 +21,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         guest(Role::Ignore).under(Load::Cpu),
         ASK_WAIT_DESTROY,
         Expected::ignored(&[]),
-    ),
+    )
+    .on(PC),
     Scenario::role(
         "destroyed-at-work",
         guest(Role::Clean).taking(seconds(40, 60)).under(Load::Disk),
@@ -47,7 +48,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         &[Act::Save, Act::AwaitOff],
         Expected::clean(Outcome::Saved),
     )
-    .on(BOTH),
+    .on(PC),
     Scenario::role(
         "migration",
         guest(Role::Clean),

@@ -4,7 +4,7 @@ use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
 use softoff_guest::{Ending, Role};
 
-use super::{ASK, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, SLOW, Scenario, USUAL, guest};
+use super::{ASK, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, PC, SLOW, Scenario, USUAL, guest};
 use crate::boot_sector::BootSector;
 use crate::span::seconds;
 
@@ -31,7 +31,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ASK,
         Expected::new(Outcome::Soft, Cause::GuestUpdate),
     )
-    .on(BOTH),
+    .on(PC),
     Scenario::role(
         "update-then-reset",
         guest(Role::Update).taking(SLOW).ending(Ending::Reset),
@@ -108,12 +108,13 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         ],
         Expected::new(Outcome::Soft, Cause::GuestFirstBoot),
     )
-    .on(BOTH),
+    .on(PC),
     Scenario::role("first-boot-busy", guest(Role::FirstBoot), ASK_WAIT_DESTROY, FIRST_BOOT),
     Scenario::role(
         "first-boot-resets",
         guest(Role::Resets).taking(seconds(3, 5)),
         &[
+            Act::AwaitReboot,
             Act::Shutdown,
             Act::Wait(seconds(6, 9)),
             Act::Shutdown,
