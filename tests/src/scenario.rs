@@ -269,6 +269,9 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(10);
 /// Asked, waited for, cut off.
 const ASK_WAIT_DESTROY: &[Act] = &[Act::Shutdown, Act::Wait(FAIR), Act::Destroy, Act::AwaitOff];
 
+/// Asked by the button where an agent runs that libvirt would ask first, and it works.
+const ASK_BESIDE_AGENT: &[Act] = &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitOff];
+
 /// Asked, and it works.
 const ASK: &[Act] = &[Act::Shutdown, Act::AwaitOff];
 

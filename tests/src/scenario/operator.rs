@@ -2,7 +2,7 @@
 
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
-use softoff_guest::{Load, Role};
+use softoff_guest::{Agent, Load, Role};
 
 use super::{ASK_WAIT_DESTROY, Act, BOTH, Expected, PC, Place, Scenario, guest};
 use crate::span::seconds;
@@ -25,8 +25,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .on(PC),
     Scenario::role(
         "destroyed-at-work",
-        guest(Role::Clean).taking(seconds(40, 60)).under(Load::Disk),
-        &[Act::Shutdown, Act::Wait(seconds(4, 7)), Act::Destroy, Act::AwaitOff],
+        guest(Role::Clean).taking(seconds(40, 60)).under(Load::Disk).with_agent(Agent::Silent),
+        &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::Wait(seconds(4, 7)), Act::Destroy, Act::AwaitOff],
         Expected { risk: Some(RiskLevel::High), ..Expected::new(Outcome::Hard, Cause::OperatorImpatient) },
     ),
     Scenario::role(

@@ -2,9 +2,12 @@
 
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
-use softoff_guest::{Ending, Role};
+use softoff_guest::{Agent, Ending, Role};
 
-use super::{ASK, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, PC, SLOW, Scenario, USUAL, guest};
+use super::{
+    ASK, ASK_BESIDE_AGENT, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, PC, SLOW, Scenario, USUAL,
+    guest,
+};
 use crate::boot_sector::BootSector;
 use crate::span::seconds;
 
@@ -20,22 +23,22 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     // 1: updates.
     Scenario::role(
         "update-cut-off",
-        guest(Role::Update).taking(seconds(60, 90)),
-        &[Act::Shutdown, Act::Wait(seconds(5, 8)), Act::Destroy, Act::AwaitOff],
+        guest(Role::Update).taking(seconds(60, 90)).with_agent(Agent::Silent),
+        &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::Wait(seconds(5, 8)), Act::Destroy, Act::AwaitOff],
         CUT_OFF_AT_WORK,
     )
     .on(BOTH),
     Scenario::role(
         "update-then-off",
-        guest(Role::Update).taking(SLOW),
-        ASK,
+        guest(Role::Update).taking(SLOW).with_agent(Agent::Silent),
+        ASK_BESIDE_AGENT,
         Expected::new(Outcome::Soft, Cause::GuestUpdate),
     )
     .on(PC),
     Scenario::role(
         "update-then-reset",
-        guest(Role::Update).taking(SLOW).ending(Ending::Reset),
-        &[Act::Shutdown, Act::AwaitReboot],
+        guest(Role::Update).taking(SLOW).ending(Ending::Reset).with_agent(Agent::Silent),
+        &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitReboot],
         Expected::new(Outcome::Rebooted, Cause::GuestUpdate),
     ),
     // 2, 3, 4, 5: acknowledged, and then nothing that could be seen from outside.
@@ -59,8 +62,8 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::role(
         "service-holds-preshutdown",
-        guest(Role::ServiceHold).taking(SLOW),
-        ASK,
+        guest(Role::ServiceHold).taking(SLOW).with_agent(Agent::Silent),
+        ASK_BESIDE_AGENT,
         Expected {
             or: Some(Cause::GuestAppBlocked),
             ..Expected::new(Outcome::Soft, Cause::GuestSlowServices)
