@@ -205,7 +205,10 @@ impl Timeline {
     }
 
     fn within(&self, from: u64, to: u64) -> impl DoubleEndedIterator<Item = &Stretch> {
-        self.stretches.iter().filter(move |stretch| is_within(&(stretch.from..stretch.to), from, to))
+        let first = self.stretches.partition_point(|stretch| stretch.to <= from);
+        let last = self.stretches.partition_point(|stretch| stretch.from < to).max(first);
+        let near = self.stretches[first..last].iter();
+        near.filter(move |stretch| is_within(&(stretch.from..stretch.to), from, to))
     }
 }
 

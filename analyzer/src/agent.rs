@@ -4,6 +4,7 @@
 use softoff_journal::record::{AgentChannel, Sign};
 
 use crate::run::{Fact, Run};
+use crate::sight::is_from_start;
 
 /// QEMU's id of a port travels in so many bytes.
 const ID_LEN: usize = 16;
@@ -17,11 +18,11 @@ pub struct Port {
 
 impl Port {
     /// Of a run: none where the domain has no such channel, or the tracer did not see the process.
-    /// `from_start`: the process was watched from its start, when no guest has opened anything yet.
-    pub fn of(run: &Run, from_start: bool) -> Option<Self> {
+    /// At the start of a process no guest has opened anything yet.
+    pub fn of(run: &Run) -> Option<Self> {
         let (found_at, process) = run.watched.as_ref()?;
         let channel = process.agent.as_ref()?;
-        let at_first = channel.open.or(from_start.then_some(false));
+        let at_first = channel.open.or(is_from_start(run, *found_at).then_some(false));
         let mut changes: Vec<(u64, bool)> = at_first.map(|open| (*found_at, open)).into_iter().collect();
         changes.extend(run.in_order().into_iter().filter_map(|fact| change(fact, channel)));
         Some(Self { changes })

@@ -35,22 +35,24 @@ pub struct Context<'a> {
 /// The episodes of a run, each with the boot clock of its beginning.
 pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
     let attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
-    attempts.iter().map(|attempt| (attempt.began(), episode(run, attempt, context))).collect()
+    // Sorting the facts once for all attempts: a hostile guest can cause many of both.
+    let port = if attempts.is_empty() { None } else { Port::of(run) };
+    let told = |attempt: &Attempt<'_>| (attempt.began(), episode(run, attempt, port.as_ref(), context));
+    attempts.iter().map(told).collect()
 }
 
-fn episode(run: &Run, attempt: &Attempt<'_>, context: &Context<'_>) -> Episode {
+fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Context<'_>) -> Episode {
     let marks = Marks::of(attempt);
     let losses = losses(attempt, context.losses);
     let intact = losses.is_empty() && run.lost == 0;
     let sight = Sight::of(run, attempt, context.watch, intact);
     let end = outcome::end(attempt, &marks, &sight);
-    let port = Port::of(run, sight.from_start);
-    let (path, by) = outcome::request(attempt, &marks, &end, port.as_ref());
+    let (path, by) = outcome::request(attempt, &marks, &end, port);
     let ended = ended_at(attempt, &marks);
     let until = ended.unwrap_or(context.now.max(marks.last()));
     let slow = until - marks.request >= context.slow;
     let verdict = outcome::verdict(attempt, &end, path, &marks, slow);
-    let (marks, end, sight, port) = (&marks, &end, &sight, port.as_ref());
+    let (marks, end, sight) = (&marks, &end, &sight);
     let case = Case { run, attempt, marks, end, path, verdict, sight, port, until };
     let clues = clue::clues(&case);
     let finding = classify::classify(&case, &clues);

@@ -23,8 +23,6 @@ pub struct Sight {
     /// A press of the power button would have been seen, as long before the attempt as anybody
     /// waits for one.
     pub earlier_presses: bool,
-    /// The process was watched from its start.
-    pub from_start: bool,
     /// What is missing, and what that costs.
     pub missing: Vec<String>,
 }
@@ -44,7 +42,6 @@ impl Sight {
                 && coverage.is_some_and(|(since, coverage)| {
                     coverage == Coverage::Symbols && reaches_back(run, attempt, watch, since)
                 }),
-            from_start: coverage.is_some_and(|(since, _)| is_from_start(run, since)),
             missing: missing(run, coverage.map(|(_, coverage)| coverage), watch, intact),
         }
     }
@@ -57,7 +54,8 @@ fn reaches_back(run: &Run, attempt: &Attempt<'_>, watch: &Watch, since: u64) -> 
     (is_from_start(run, since) || since <= back) && watch.covers(since.max(back), began)
 }
 
-fn is_from_start(run: &Run, since: u64) -> bool {
+/// Whether the process was watched from its start.
+pub fn is_from_start(run: &Run, since: u64) -> bool {
     run.process_start().is_some_and(|start| since <= start.saturating_add(FOUND_AT_START))
 }
 

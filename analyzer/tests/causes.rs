@@ -143,6 +143,20 @@ fn restarts_in_a_row_are_a_first_boot_with_work_between_them_and_damage_without(
 }
 
 #[test]
+fn a_restart_before_the_request_says_nothing_about_what_the_guest_does_between_restarts() {
+    let story = Story::watched().guest_resets(-20.0).guest_resets(-1.0).press(0.0, false);
+    let episode = cut_off(story.measured(0, 6, spinning(), QUIET), 6.0);
+    assert_ne!(episode.cause.code, Cause::GuestDamaged, "{:?}", episode.candidates);
+}
+
+#[test]
+fn a_stall_with_the_agent_up_until_right_before_the_end_is_no_matter_of_ordinary_services() {
+    let story = with_agent().heard(0.0).measured(0, 1, writing(), QUIET).measured(1, 78, idle(), QUIET);
+    let episode = off_after(story.agents_port(78.0, false).measured(78, 80, writing(), QUIET), 80.0);
+    assert_eq!(episode.cause.code, Cause::GuestAppBlocked, "{:?}", episode.candidates);
+}
+
+#[test]
 fn a_disk_that_completes_nothing_is_the_storages_doing_and_never_the_operators() {
     let slow = off_after(Story::watched().heard(0.0).measured(0, 80, stalled(), QUIET), 80.0);
     assert_eq!(slow.cause.code, Cause::HostStorage);

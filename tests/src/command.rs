@@ -35,6 +35,9 @@ pub struct RunArgs {
     /// [default: target/lab].
     #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
+    /// Leaves the evidence of what is right too, in kept/.
+    #[arg(long)]
+    keep: bool,
     /// Writes what was played and what came of it to this Markdown file.
     #[arg(long, value_name = "FILE")]
     docs: Option<PathBuf>,
@@ -85,6 +88,7 @@ impl RunArgs {
             seed: self.seed,
             tier: self.tier.into(),
             jobs: self.jobs,
+            keep: self.keep,
             output: self.output.unwrap_or_else(|| kernel.parent().unwrap_or(&kernel).to_owned()),
         };
         let results = runner::play_all(&order)?;

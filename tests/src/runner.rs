@@ -34,6 +34,10 @@ const SETTLE_LIMIT: Duration = Duration::from_secs(10);
 /// How often the journal is looked at meanwhile.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 
+/// Where evidence is kept, below the output directory.
+const FAILED: &str = "failed";
+const KEPT: &str = "kept";
+
 /// The tiers that one play tells of: KVM sees nothing of guests that run without it.
 const TIERS: [Tier; 4] = [Tier::Probe, Tier::Process, Tier::Log, Tier::Hook];
 
@@ -50,6 +54,8 @@ pub struct Order {
     pub jobs: usize,
     /// Where to leave the results.
     pub output: PathBuf,
+    /// Whether the evidence of runs that are right is kept too.
+    pub keep: bool,
 }
 
 /// A scenario on a machine type.
@@ -140,9 +146,10 @@ impl Workshop<'_> {
     /// Makes room for the results, and sets up the stage that is shared: where that is not possible
     /// nothing else is.
     fn prepare(&self, runs: &[Run]) -> anyhow::Result<()> {
-        let failed = self.failed();
-        if failed.exists() {
-            fs::remove_dir_all(&failed).with_context(|| format!("cannot remove {}", failed.display()))?;
+        for old in [FAILED, KEPT].map(|name| self.order.output.join(name)) {
+            if old.exists() {
+                fs::remove_dir_all(&old).with_context(|| format!("cannot remove {}", old.display()))?;
+            }
         }
         fs::create_dir_all(&self.order.output)
             .with_context(|| format!("cannot create {}", self.order.output.display()))?;
@@ -150,10 +157,6 @@ impl Workshop<'_> {
             self.shared()?;
         }
         Ok(())
-    }
-
-    fn failed(&self) -> PathBuf {
-        self.order.output.join("failed")
     }
 
     fn shared(&self) -> anyhow::Result<&[Stage]> {
@@ -208,16 +211,16 @@ impl Workshop<'_> {
         let judged = performed.and_then(|()| case.judge(&self.order.tiers()));
         let wrong =
             judged.as_ref().map_or(true, |answers| answers.iter().any(|(_, answer)| !answer.is_right()));
-        if wrong {
-            self.keep_evidence(&case, &play)?;
+        if wrong || self.order.keep {
+            self.keep_evidence(if wrong { FAILED } else { KEPT }, &case, &play)?;
         }
         judged
     }
 
     /// Keeps the journal of a run, what softoff says of it, and what the guests have printed.
-    fn keep_evidence(&self, case: &Case<'_>, play: &Play<'_>) -> anyhow::Result<()> {
+    fn keep_evidence(&self, among: &str, case: &Case<'_>, play: &Play<'_>) -> anyhow::Result<()> {
         let name = format!("{}-{}", case.run.scenario.name, case.run.machine);
-        let place = self.failed().join(name);
+        let place = self.order.output.join(among).join(name);
         fs::create_dir_all(&place).with_context(|| format!("cannot create {}", place.display()))?;
         let keep = |name: &str, content: &[u8]| {
             let path = place.join(name);

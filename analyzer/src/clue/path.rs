@@ -146,7 +146,7 @@ fn resets(case: &Case<'_>) -> Vec<Clue> {
     if let (2.., Some(last)) = (row.len(), row.last()) {
         let text = format!("the guest restarted {} times in {:.0} s", row.len(), seconds(last - row[0]));
         clues.push(Clue::new(Kind::Resets, *last, Source::Probe, text));
-        clues.extend(work_between_resets(case, *last));
+        clues.extend(work_between_restarts(case, &row));
     }
     clues
 }
@@ -167,11 +167,16 @@ fn is_guest_reset(sign: &Sign) -> bool {
     matches!(sign, Sign::ResetRequest { cause } if cause == "guest-reset")
 }
 
-fn work_between_resets(case: &Case<'_>, at: u64) -> Option<Clue> {
-    let totals = case.totals(case.marks.request, case.guests_end())?;
+/// That nothing was done between restarts is known only where a whole life between two was measured.
+fn work_between_restarts(case: &Case<'_>, row: &[u64]) -> Option<Clue> {
+    let (from, at) = (case.marks.request, *row.last()?);
+    let totals = case.totals(from, case.guests_end())?;
+    let whole_lives = row.iter().filter(|restart| **restart > from).count();
     let bytes = totals.read_bytes + totals.write_bytes;
     let (kind, text) = match bytes {
-        0 => (Kind::ResetsBare, "between its restarts the guest never touched its disks".to_owned()),
+        0 if whole_lives >= 2 => {
+            (Kind::ResetsBare, "between its restarts the guest never touched its disks".to_owned())
+        }
         1_048_576.. => {
             (Kind::ResetsWithWork, format!("between its restarts the guest moved {} MiB", bytes >> 20))
         }

@@ -152,14 +152,15 @@ fn heavy(case: &Case<'_>, from: u64, to: u64) -> Option<Totals> {
 /// The agent is an ordinary service: while its port is open, those have not been stopped yet.
 fn port(case: &Case<'_>, heard: u64) -> Option<Clue> {
     let end = case.guests_end();
-    let port = case.port?;
-    if let Some(closed) = port.closed_between(heard, end) {
-        let text = format!("the agent's port was closed {:.1} s before the end", seconds(end - closed));
-        return if end - closed >= limits::LONG { clue(Kind::AgentClosed, closed, text) } else { None };
+    let port = case.port.filter(|port| port.is_open(heard) == Some(true))?;
+    let closed = port.closed_between(heard, end).unwrap_or(end);
+    let (open, gone) = (closed - heard, end - closed);
+    if gone >= limits::LONG && gone > open {
+        let text = format!("the agent's port was closed {:.1} s before the end", seconds(gone));
+        return clue(Kind::AgentClosed, closed, text);
     }
-    let open = port.is_open(heard) == Some(true) && port.is_open(end) == Some(true);
-    let text = "the agent's port stayed open all the time".to_owned();
-    if open && end - heard >= limits::LONG { clue(Kind::AgentOpen, end, text) } else { None }
+    let text = format!("the agent's port stayed open for {:.1} s after the request", seconds(open));
+    if open >= limits::LONG { clue(Kind::AgentOpen, closed, text) } else { None }
 }
 
 fn moved(totals: &Totals) -> String {
