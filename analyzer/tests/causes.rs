@@ -266,6 +266,15 @@ fn teardown_and_release_that_take_most_of_the_time_are_the_hosts() {
 }
 
 #[test]
+fn what_the_guest_lacked_for_a_second_does_not_explain_what_took_a_minute_after_it() {
+    let waiting = Bin { run_us: 10_000, wait_us: 90_000, ..Bin::default() };
+    let story =
+        Story::watched().heard(0.0).measured(0, 1, waiting, QUIET).s5(1.0).terminated(1.01, "libvirtd");
+    let episode = story.exit(90.0).released(90.1, None).episode();
+    assert_eq!(episode.cause.code, Cause::HostTeardown, "{:?}", episode.candidates);
+}
+
+#[test]
 fn a_reboot_that_was_asked_for_is_no_failure_by_button_or_by_agent() {
     let by_agent = with_agent().called(0.0, LibvirtCall::Reboot, 0).guest_resets(3.0).episode();
     assert_eq!(

@@ -6,6 +6,7 @@ use crate::activity::Totals;
 use crate::agent::Port;
 use crate::attempt::{self, Attempt};
 use crate::episode::{Path, Verdict};
+use crate::limits;
 use crate::marks::Marks;
 use crate::outcome::End;
 use crate::run::{Fact, Run};
@@ -51,6 +52,14 @@ impl Case<'_> {
             .find(|(_, sign)| matches!(sign, Sign::LibvirtCall { call: LibvirtCall::Destroy, .. }));
         let cut = destroyed.map(|(fact, _)| fact.boot_ns).into_iter().chain(self.marks.told).min();
         self.marks.s5.or(cut).unwrap_or(self.until)
+    }
+
+    /// Whether what happened up to the guest's end can explain the whole: it lasted, and of a shutdown
+    /// that worked it was not the smaller part.
+    pub fn guest_had_time(&self) -> bool {
+        let (request, end) = (self.marks.request, self.guests_end());
+        let (guests, whole) = (end.saturating_sub(request), self.until.saturating_sub(request));
+        guests >= limits::LONG && (self.marks.s5.is_none() || guests * 2 >= whole)
     }
 
     /// What was measured in this span; none where less than half of it was.

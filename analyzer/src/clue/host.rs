@@ -20,7 +20,8 @@ const THROTTLED: f64 = 0.5;
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     let end = case.guests_end();
-    if let Some(totals) = case.totals(case.marks.request, end) {
+    let totals = case.totals(case.marks.request, end);
+    if let Some(totals) = totals.filter(|_| case.guest_had_time()) {
         clues.extend(storage(&totals, end));
         clues.extend(cpu(&totals, end));
     }

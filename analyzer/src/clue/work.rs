@@ -23,6 +23,9 @@ const HALTED: f64 = 0.05;
 
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
+    if !case.guest_had_time() {
+        return clues;
+    }
     match case.heard() {
         Some(heard) if case.end.outcome != Outcome::Slept => {
             clues.extend(after(case, heard));
