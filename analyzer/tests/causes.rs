@@ -98,6 +98,13 @@ fn power_that_is_cut_while_the_guest_works_is_cut_too_early_and_the_risk_is_told
 }
 
 #[test]
+fn a_busy_cpu_alone_is_no_progress() {
+    let episode = cut_off(with_agent().heard(0.0).measured(0, 15, spinning(), QUIET), 15.0);
+    assert_eq!(judged(&episode), (Outcome::Hard, Cause::GuestIgnored));
+    assert!(episode.cause.confidence < 0.9, "it may have been busy with its shutdown: {:?}", episode.cause);
+}
+
+#[test]
 fn a_guest_whose_agent_is_gone_and_that_takes_long_is_stopping_services() {
     let story = with_agent().heard(0.0).measured(0, 80, idle(), QUIET).agents_port(2.0, false);
     assert_eq!(off_after(story, 80.0).cause.code, Cause::GuestSlowServices);

@@ -13,6 +13,8 @@ use crate::phases::seconds;
 const SUSTAINED: f64 = 131_072.0;
 /// Reading and writing at this rate is more than a system does that only waits.
 const HEAVY: f64 = 524_288.0;
+/// A guest that moves so much to and from its disks gets on with something, in bytes per second.
+const PROGRESS: f64 = 65_536.0;
 /// A guest that worked for so many seconds has begun to do something.
 const BEGAN_TO_WORK: f64 = 0.8;
 /// What is looked at right before the end, in nanoseconds.
@@ -70,7 +72,8 @@ fn sustained_writes(totals: &Totals, end: u64) -> Option<Clue> {
     clue(Kind::SustainedWrites, end, text)
 }
 
-/// Cut off by libvirt in the middle of work. A disk that hangs makes no progress.
+/// Cut off by libvirt in the middle of work. A busy CPU alone is no progress: it may be what the guest
+/// always does.
 fn still_working(case: &Case<'_>, end: u64) -> Option<Clue> {
     if case.end.outcome != Outcome::Hard || case.end.by != Ender::Libvirt || case.marks.s5.is_some() {
         return None;
@@ -83,7 +86,8 @@ fn still_working(case: &Case<'_>, end: u64) -> Option<Clue> {
         mebibytes(totals.write_bytes),
         totals.cpus()
     );
-    if totals.busy_seconds < 0.5 * totals.seconds { None } else { clue(Kind::StillWorking, end, text) }
+    let at_work = totals.busy_seconds >= 0.5 * totals.seconds && totals.bytes_a_second() >= PROGRESS;
+    if at_work { clue(Kind::StillWorking, end, text) } else { None }
 }
 
 fn idle(case: &Case<'_>, totals: &Totals, heard: u64, end: u64) -> Option<Clue> {
