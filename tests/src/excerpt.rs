@@ -109,10 +109,12 @@ fn hook_at(tier: Tier, record: &Record) -> Record {
     let mut record = record.clone();
     if let Event::Hook(call) = &mut record.event
         && tier < Tier::Log
-        && call.reason_source == Some(ReasonSource::Log)
     {
-        call.reason = None;
-        call.reason_source = None;
+        call.terminated = None;
+        if call.reason_source == Some(ReasonSource::Log) {
+            call.reason = None;
+            call.reason_source = None;
+        }
     }
     record
 }
@@ -157,7 +159,7 @@ fn write_records(path: &Path, records: &[Record]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use softoff_journal::Writer;
-    use softoff_journal::record::{Operation, ShutoffReason, TracerState};
+    use softoff_journal::record::{Operation, ShutoffReason, Termination, TracerState};
 
     use super::*;
 
@@ -173,6 +175,7 @@ mod tests {
             extra: "-".to_owned(),
             reason: Some(ShutoffReason::Destroyed),
             reason_source: Some(ReasonSource::Log),
+            terminated: Some(Termination { signal: 15, pid: None, name: None }),
             pid: Some(process.pid),
             start_ticks: Some(process.start_ticks),
             os: None,
@@ -240,7 +243,9 @@ mod tests {
         for (tier, reason) in [(Tier::Log, Some(ShutoffReason::Destroyed)), (Tier::Hook, None)] {
             let seen = excerpt().at(tier);
             let events = events(&seen);
-            assert!(matches!(events[..], [Event::Hook(call)] if call.reason == reason), "{events:?}");
+            let [Event::Hook(call)] = events[..] else { panic!("{events:?}") };
+            assert_eq!(call.terminated.is_some(), reason.is_some(), "{call:?}");
+            assert_eq!(call.reason, reason);
         }
     }
 

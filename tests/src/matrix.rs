@@ -72,11 +72,11 @@ impl fmt::Display for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let columns = self.columns();
         write!(f, "  {:24}", "expected \\ found")?;
-        (1..=columns.len()).try_for_each(|number| write!(f, "{:>4}", format!("[{number}]")))?;
+        (1..=columns.len()).try_for_each(|number| write!(f, "{:>5}", format!("[{number}]")))?;
         writeln!(f)?;
         for row in self.rows() {
             write!(f, "  {row:24}")?;
-            columns.iter().try_for_each(|column| write!(f, "{:>4}", cell(self.count(row, *column), ".")))?;
+            columns.iter().try_for_each(|column| write!(f, "{:>5}", cell(self.count(row, *column), ".")))?;
             writeln!(f)?;
         }
         for (number, column) in columns.iter().enumerate() {
@@ -110,9 +110,9 @@ mod tests {
     fn only_what_occurs_has_a_row_or_a_column() {
         assert_eq!(
             matrix().to_string(),
-            "  expected \\ found         [1] [2] [3]\n\
-             \x20 none                      12   .   .\n\
-             \x20 guest.sleep                .   3   1\n\
+            "  expected \\ found          [1]  [2]  [3]\n\
+             \x20 none                       12    .    .\n\
+             \x20 guest.sleep                 .    3    1\n\
              \x20 [1] none\n\
              \x20 [2] guest.sleep\n\
              \x20 [3] unknown\n"
