@@ -21,6 +21,12 @@ use crate::phases::seconds;
 const BUSY_CPU: f64 = 0.2;
 const BUSY_BYTES_A_SECOND: f64 = 65_536.0;
 
+/// The name under which a window says that it does not measure the vCPUs.
+const VCPUS: &str = "vCPU threads";
+
+/// So much may be missing at the end of what was measured, in nanoseconds: records come once a second.
+const LATE: u64 = 1_500_000_000;
+
 /// The share of time in which a guest may work and still be idle on the whole.
 const IDLE_SHARE: f64 = 0.1;
 
@@ -82,6 +88,10 @@ pub struct Totals {
     pub vcpus: u32,
     /// Seconds in which the CPU quota was used up.
     pub throttled: f64,
+    /// Requests of its disks were counted.
+    pub disks: bool,
+    /// The times of its vCPUs were measured.
+    pub cpus: bool,
     /// Seconds in which QEMU was stopped.
     pub stopped: f64,
     /// Bytes written and not flushed at the end.
@@ -92,13 +102,13 @@ pub struct Totals {
 
 impl Totals {
     /// CPUs used on average.
-    pub fn cpus(&self) -> f64 {
+    pub fn cpus_used(&self) -> f64 {
         self.run / self.seconds
     }
 
     /// Bytes read and written per second.
     pub fn bytes_a_second(&self) -> f64 {
-        count(self.read_bytes + self.write_bytes) / self.seconds
+        count(self.read_bytes.saturating_add(self.write_bytes)) / self.seconds
     }
 
     /// Mean time a request took, in seconds, by Little's law; none where none completed.
@@ -113,9 +123,10 @@ impl Timeline {
     pub fn add(&mut self, boot_ns: u64, activity: &Activity) {
         let length = u64::from(activity.bin_ms) * 1_000_000;
         let from = boot_ns.saturating_sub(length.saturating_mul(activity.bins.len() as u64));
-        for (at, bin) in (0..).zip(&activity.bins) {
-            let from = from + at * length;
-            self.stretches.push(Stretch { from, to: from + length, vcpus: activity.vcpus, bin: *bin });
+        for (at, bin) in (0_u64..).zip(&activity.bins) {
+            let from = from.saturating_add(at.saturating_mul(length));
+            let to = from.saturating_add(length);
+            self.stretches.push(Stretch { from, to, vcpus: activity.vcpus, bin: *bin });
         }
         self.loads.push(Load { from, to: boot_ns, host: activity.host });
         if self.stretches.len() > limits::STRETCHES_PER_RUN {
@@ -125,8 +136,11 @@ impl Timeline {
 
     /// Takes note of a window.
     pub fn note(&mut self, boot_ns: u64, window: &Window) {
-        if window.state == WindowState::Opened {
-            self.openings.push((boot_ns, window.missing.clone()));
+        match (window.state, self.openings.last_mut()) {
+            (WindowState::Opened, _) => self.openings.push((boot_ns, window.missing.clone())),
+            // Only at its end it is known what found no room.
+            (WindowState::Closed, Some((_, missing))) => missing.extend(window.missing.clone()),
+            (WindowState::Closed, None) => {}
         }
     }
 
@@ -141,13 +155,20 @@ impl Timeline {
     /// Puts each two of the older stretches together, so that memory stays bounded.
     fn thin_out(&mut self) {
         let newer = self.stretches.split_off(self.stretches.len() / 2);
-        let pairs = self.stretches.chunks(2).map(|pair| match pair {
-            [one, two] => one.with(two),
-            rest => rest[0],
+        // What does not follow each other has a gap between, which was not measured.
+        let pairs = self.stretches.chunks(2).flat_map(|pair| match pair {
+            [one, two] if one.to == two.from => vec![one.with(two)],
+            apart => apart.to_vec(),
         });
         self.stretches = pairs.collect();
         self.stretches.extend(newer);
-        self.loads.drain(..self.loads.len() / 2);
+        let surplus = self.stretches.len().saturating_sub(limits::STRETCHES_PER_RUN);
+        self.stretches.drain(..surplus);
+        let first = self.stretches.first().map_or(0, |stretch| stretch.from);
+        self.loads.retain(|load| load.to > first);
+        if self.loads.len() > limits::STRETCHES_PER_RUN {
+            self.loads.drain(..self.loads.len() / 2);
+        }
     }
 
     /// When counting began for what happens at `boot_ns`, and what is not counted.
@@ -165,10 +186,11 @@ impl Timeline {
         for stretch in self.within(from, to) {
             let (bin, length) = (&stretch.bin, stretch.seconds());
             totals.seconds += length;
-            totals.read_bytes += bin.read_bytes;
-            totals.write_bytes += bin.write_bytes;
-            totals.writes += bin.writes;
-            totals.requests += bin.reads + bin.writes + bin.flushes;
+            totals.read_bytes = totals.read_bytes.saturating_add(bin.read_bytes);
+            totals.write_bytes = totals.write_bytes.saturating_add(bin.write_bytes);
+            totals.writes = totals.writes.saturating_add(bin.writes);
+            let requests = bin.reads.saturating_add(bin.writes).saturating_add(bin.flushes);
+            totals.requests = totals.requests.saturating_add(requests);
             totals.run += count(bin.run_us) / 1e6;
             totals.wait += count(bin.wait_us) / 1e6;
             totals.vcpus = stretch.vcpus;
@@ -183,8 +205,13 @@ impl Timeline {
             return None;
         }
         totals.mean_inflight = inflight_time / totals.seconds;
+        let missing = self.opened_for(from, to).map_or(&[][..], |(_, missing)| missing);
+        totals.cpus = !missing.iter().any(|part| part.name == VCPUS);
+        totals.disks = missing.iter().all(|part| part.name == VCPUS);
+        let vcpus = f64::from(totals.vcpus.max(1));
         for load in self.loads.iter().filter(|load| is_within(&(load.from..load.to), from, to)) {
-            totals.throttled += load.host.throttled_us.map_or(0.0, |us| count(us) / 1e6);
+            // The kernel sums over CPUs.
+            totals.throttled += load.host.throttled_us.map_or(0.0, |us| count(us) / 1e6 / vcpus);
             totals.stopped += load.host.stopped_us.map_or(0.0, |us| count(us) / 1e6);
         }
         Some(totals)
@@ -194,7 +221,13 @@ impl Timeline {
     /// none where the guest worked to the end, or was not measured.
     pub fn idle_tail(&self, from: u64, to: u64) -> Option<u64> {
         let (mut busy, mut length, mut since) = (0.0, 0.0, None);
+        let mut next = to;
         for stretch in self.within(from, to).rev() {
+            // What was not measured was not idle.
+            if next.saturating_sub(stretch.to) > LATE {
+                break;
+            }
+            next = stretch.from;
             length += stretch.seconds();
             busy += if stretch.is_busy() { stretch.seconds() } else { 0.0 };
             if busy <= IDLE_SHARE * length && !stretch.is_busy() {
@@ -218,7 +251,7 @@ impl Stretch {
     }
 
     fn is_busy(&self) -> bool {
-        let bytes = count(self.bin.read_bytes + self.bin.write_bytes);
+        let bytes = count(self.bin.read_bytes.saturating_add(self.bin.write_bytes));
         count(self.bin.run_us) / 1e6 > BUSY_CPU * self.seconds()
             || bytes > BUSY_BYTES_A_SECOND * self.seconds()
     }
@@ -227,15 +260,15 @@ impl Stretch {
     fn with(&self, next: &Self) -> Self {
         let (a, b) = (&self.bin, &next.bin);
         let bin = Bin {
-            reads: a.reads + b.reads,
-            read_bytes: a.read_bytes + b.read_bytes,
-            writes: a.writes + b.writes,
-            write_bytes: a.write_bytes + b.write_bytes,
-            flushes: a.flushes + b.flushes,
-            failed: a.failed + b.failed,
+            reads: a.reads.saturating_add(b.reads),
+            read_bytes: a.read_bytes.saturating_add(b.read_bytes),
+            writes: a.writes.saturating_add(b.writes),
+            write_bytes: a.write_bytes.saturating_add(b.write_bytes),
+            flushes: a.flushes.saturating_add(b.flushes),
+            failed: a.failed.saturating_add(b.failed),
             stalled_ms: a.stalled_ms.max(b.stalled_ms),
-            run_us: a.run_us + b.run_us,
-            wait_us: a.wait_us + b.wait_us,
+            run_us: a.run_us.saturating_add(b.run_us),
+            wait_us: a.wait_us.saturating_add(b.wait_us),
             ..*b
         };
         Self { from: self.from, bin, ..*next }
@@ -290,7 +323,7 @@ mod tests {
         let totals = timeline(&[busy(); 30]).during(SECOND, 2 * SECOND).expect("measured");
         assert!((totals.seconds - 1.0).abs() < 1e-9);
         assert_eq!((totals.writes, totals.write_bytes), (10, 10 << 20));
-        assert!((totals.cpus() - 0.5).abs() < 1e-9 && (totals.throttled - 0.5).abs() < 1e-9);
+        assert!((totals.cpus_used() - 0.5).abs() < 1e-9 && (totals.throttled - 0.5).abs() < 1e-9);
         assert!((totals.latency().expect("requests completed") - 0.1).abs() < 1e-9);
     }
 

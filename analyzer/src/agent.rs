@@ -1,10 +1,10 @@
 //! The guest agent's channel, as QEMU sees it: whether the guest has its port open, and when that
 //! changed. An agent that is stopped, or has crashed, has closed it.
 
-use softoff_journal::record::{AgentChannel, Sign};
+use softoff_journal::record::{AgentChannel, Coverage, Sign};
 
 use crate::run::{Fact, Run};
-use crate::sight::is_from_start;
+use crate::sight::{is_from_start, lacks};
 
 /// QEMU's id of a port travels in so many bytes.
 const ID_LEN: usize = 16;
@@ -17,14 +17,19 @@ pub struct Port {
 }
 
 impl Port {
-    /// Of a run: none where the domain has no such channel, or the tracer did not see the process.
-    /// At the start of a process no guest has opened anything yet.
+    /// Of a run: none where the domain has no such channel, or where nothing would tell of a change. At
+    /// the start of a process no guest has opened anything yet.
     pub fn of(run: &Run) -> Option<Self> {
         let (found_at, process) = run.watched.as_ref()?;
         let channel = process.agent.as_ref()?;
-        let at_first = channel.open.or(is_from_start(run, *found_at).then_some(false));
-        let mut changes: Vec<(u64, bool)> = at_first.map(|open| (*found_at, open)).into_iter().collect();
-        changes.extend(run.in_order().into_iter().filter_map(|fact| change(fact, channel)));
+        if process.coverage < Coverage::Symbols || lacks(process, "qapi_event_send_vserport_change") {
+            return None;
+        }
+        let at_first = is_from_start(run, *found_at).then_some((*found_at, false));
+        let seen = run.sightings.iter().filter_map(|sighting| Some((sighting.at, sighting.agent_open?)));
+        let changed = run.in_order().into_iter().filter_map(|fact| change(fact, channel));
+        let mut changes: Vec<(u64, bool)> = at_first.into_iter().chain(seen).chain(changed).collect();
+        changes.sort_by_key(|(at, _)| *at);
         Some(Self { changes })
     }
 

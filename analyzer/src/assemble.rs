@@ -45,7 +45,8 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
     let marks = Marks::of(attempt);
     let losses = losses(attempt, context.losses);
     let intact = losses.is_empty() && run.lost == 0;
-    let sight = Sight::of(run, attempt, context.watch, intact);
+    let present = if attempt.close == Close::Open { context.now } else { 0 };
+    let sight = Sight::of(run, attempt, context.watch, present, intact);
     let end = outcome::end(attempt, &marks, &sight);
     let (path, by) = outcome::request(attempt, &marks, &end, port);
     let ended = ended_at(attempt, &marks);

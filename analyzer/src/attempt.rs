@@ -12,6 +12,8 @@
 //! reboot` is S5 followed by a reset; `stopped` may come without `started`; a guest that restarts
 //! without having seen the press does not answer it.
 
+use std::rc::Rc;
+
 use softoff_journal::record::{LibvirtCall, Operation, ShutoffReason, Sign};
 
 use crate::run::{Fact, Run};
@@ -38,20 +40,31 @@ pub mod pm1 {
 pub struct Attempt<'a> {
     /// Its facts in order, the request first.
     pub facts: Vec<&'a Fact>,
-    /// What came before it in this run, in order.
-    pub before: Vec<&'a Fact>,
+    /// All facts of the run in order.
+    all: Rc<[&'a Fact]>,
+    /// How many of them came before it.
+    begins: usize,
     /// How it left the state machine.
     pub close: Close,
     /// Boot clock of the last sign of a soft request.
     last_press: u64,
-    /// The guest has not seen the last press: it was lost, or raised an SCI that is not acknowledged.
-    unseen: bool,
-    /// The machine was reset since, which clears the registers that an acknowledgement clears.
-    reset: bool,
+    /// What the guest made of the last press.
+    press: Press,
     /// The guest wrote S5, or something else ends QEMU: it is no longer waited for.
     ending: bool,
     /// QEMU is gone.
     gone: bool,
+}
+
+/// What a guest made of a press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Press {
+    /// It acknowledged it, or nothing tells that it did not.
+    Seen,
+    /// The press was lost, or raised an SCI that is not acknowledged.
+    Unseen,
+    /// The machine was reset since, which clears the registers that an acknowledgement clears.
+    Gone,
 }
 
 /// How an attempt left the state machine.
@@ -70,14 +83,14 @@ pub enum Close {
 }
 
 impl<'a> Attempt<'a> {
-    fn begin(fact: &'a Fact, before: Vec<&'a Fact>) -> Self {
+    fn begin(fact: &'a Fact, all: &Rc<[&'a Fact]>, begins: usize) -> Self {
         let mut attempt = Self {
             facts: Vec::new(),
-            before,
+            all: Rc::clone(all),
+            begins,
             close: Close::Open,
             last_press: fact.boot_ns,
-            unseen: false,
-            reset: false,
+            press: Press::Seen,
             ending: false,
             gone: false,
         };
@@ -92,15 +105,20 @@ impl<'a> Attempt<'a> {
             self.last_press = fact.boot_ns;
         }
         match fact.sign() {
-            Some(Sign::PowerButton { enabled: Some(false) }) => (self.unseen, self.reset) = (true, false),
-            Some(sign) if marks::is_sci_raised(sign) => (self.unseen, self.reset) = (true, false),
-            Some(sign) if is_reset(sign) => self.reset = true,
-            _ if marks::is_acknowledgement(fact) && !self.reset => self.unseen = false,
+            Some(Sign::PowerButton { enabled: Some(false) }) => self.press = Press::Unseen,
+            Some(sign) if marks::is_sci_raised(sign) => self.press = Press::Unseen,
+            Some(sign) if is_reset(sign) && self.press == Press::Unseen => self.press = Press::Gone,
+            _ if marks::is_acknowledgement(fact) && self.press == Press::Unseen => self.press = Press::Seen,
             _ => {}
         }
         self.ending |= fact.sign().is_some_and(|sign| is_s5(sign) || is_fatal(sign));
         self.gone |= is_gone(fact);
         self.facts.push(fact);
+    }
+
+    /// What came before it in this run, in order.
+    pub fn before(&self) -> &[&'a Fact] {
+        &self.all[..self.begins]
     }
 
     /// Boot clock of the request.
@@ -125,16 +143,19 @@ impl<'a> Attempt<'a> {
 
 /// All attempts of a run, as of `now`.
 pub fn attempts(run: &Run, now: u64) -> Vec<Attempt<'_>> {
-    let mut machine = Machine::default();
-    for fact in run.in_order() {
+    let all: Rc<[&Fact]> = run.in_order().into();
+    let mut machine = Machine { all: Rc::clone(&all), past: 0, open: None, closed: Vec::new() };
+    for fact in all.iter() {
         machine.take(fact);
     }
     machine.finish(now)
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Machine<'a> {
-    past: Vec<&'a Fact>,
+    all: Rc<[&'a Fact]>,
+    /// How many of them were taken.
+    past: usize,
     open: Option<Attempt<'a>>,
     closed: Vec<Attempt<'a>>,
 }
@@ -145,12 +166,12 @@ impl<'a> Machine<'a> {
         if let Some(attempt) = &mut self.open {
             attempt.take(fact);
         } else if self.begins(fact) {
-            self.open = Some(Attempt::begin(fact, self.past.clone()));
+            self.open = Some(Attempt::begin(fact, &self.all, self.past));
         }
         if let Some(close) = self.open.as_ref().and_then(|attempt| closes(attempt, fact)) {
             self.close(close);
         }
-        self.past.push(fact);
+        self.past += 1;
     }
 
     /// What can be the first sign of an attempt.
@@ -176,8 +197,9 @@ impl<'a> Machine<'a> {
     /// was not recorded, the run is taken to have run.
     fn ran(&self, ended: &Fact) -> bool {
         let failed = ended.reason() == Some(&ShutoffReason::Failed);
-        let began = self.past.iter().any(|fact| is_start(fact));
-        !failed && (!began || self.past.iter().any(|fact| is_running(fact)))
+        let past = &self.all[..self.past];
+        let began = past.iter().any(|fact| is_start(fact));
+        !failed && (!began || past.iter().any(|fact| is_running(fact)))
     }
 
     fn give_up(&mut self, now: u64) {
@@ -207,8 +229,10 @@ fn closes(attempt: &Attempt<'_>, fact: &Fact) -> Option<Close> {
     }
     match fact.sign()? {
         Sign::Reset { cause, .. } | Sign::ResetRequest { cause } => {
-            let answers = !attempt.unseen || cause != "guest-reset";
-            (answers && !attempt.any(is_fatal)).then_some(Close::Reset)
+            let answers = attempt.press == Press::Seen || cause != "guest-reset";
+            // libvirt restarts a guest that panicked, where it is told to.
+            let dying = |sign: &Sign| is_fatal(sign) && !is_panic(sign);
+            ((answers || attempt.any(is_panic)) && !attempt.any(dying)).then_some(Close::Reset)
         }
         Sign::SuspendRequest => Some(Close::Suspended),
         _ => None,
@@ -261,6 +285,14 @@ pub fn is_s5(sign: &Sign) -> bool {
 /// Whether `port` is the PM1 register at `offset`, on either base.
 pub fn is_pm1(port: u16, offset: u16) -> bool {
     pm1::BASES.iter().any(|base| port == base + offset)
+}
+
+fn is_panic(sign: &Sign) -> bool {
+    match sign {
+        Sign::GuestPanicked => true,
+        Sign::ShutdownRequest { cause } | Sign::Shutdown { cause, .. } => cause == "guest-panic",
+        _ => false,
+    }
 }
 
 /// What ends QEMU without the guest: a signal, `quit`, a panic, its own exit.

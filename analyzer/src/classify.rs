@@ -17,9 +17,6 @@ use crate::weights::{PRIOR, SILENT, weight};
 /// A cause is named where it is more likely than everything else together.
 const NAMED: f64 = 0.5;
 
-/// One of the silent causes is named only with evidence that tells it from the others.
-const TOLD_APART: f64 = 0.8;
-
 /// Candidates below this probability are not worth a thought.
 const WORTH_MENTIONING: f64 = 0.02;
 
@@ -45,12 +42,18 @@ pub fn classify(case: &Case<'_>, clues: &[Clue]) -> Finding {
     let silent =
         ranked.iter().filter(|candidate| SILENT.contains(&candidate.code)).map(|one| one.confidence).sum();
     match best {
-        Some(best) if !SILENT.contains(&best.code) || best.confidence >= TOLD_APART || ended_softly(case) => {
+        Some(best) if !SILENT.contains(&best.code) || ended_softly(case) => {
             named(best.code, best.confidence, ranked)
         }
-        _ if ignored(case) && silent > 0.0 => ignored_by(silent, ranked),
+        _ if ignored(case) && silent > best_other(&ranked) => ignored_by(silent, ranked),
         _ => unknown(ranked),
     }
+}
+
+/// How likely the likeliest cause is that is not one of the silent ones.
+fn best_other(ranked: &[Candidate]) -> f64 {
+    let other = ranked.iter().find(|candidate| !SILENT.contains(&candidate.code));
+    other.map_or(0.0, |candidate| candidate.confidence)
 }
 
 /// How sure it is that the shutdown went as it should; none where it did not, or nobody knows.

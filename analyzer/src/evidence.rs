@@ -61,10 +61,14 @@ fn facts(teller: &Teller<'_>) -> Vec<Evidence> {
     let mut told: Vec<Evidence> = Vec::new();
     for fact in &teller.attempt.facts {
         let Some(text) = teller.tell(fact) else { continue };
-        if told.last().is_none_or(|last| last.text != text) && told.len() < MOST {
+        if told.last().is_none_or(|last| last.text != text) {
             let (source, at_seconds) = (source(fact), since(teller.marks.request, fact.boot_ns));
             told.push(Evidence { source, at_seconds, text, weight: 0.0 });
         }
+    }
+    // How it began and how it ended tells most; what a guest repeats in between does not.
+    if told.len() > MOST {
+        told.drain(MOST / 2..told.len() - MOST / 2);
     }
     told
 }

@@ -13,12 +13,13 @@
 //! domains that are alive, not by the journal's length.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{
-    Activity, HookCall, Loss, Operation, ProbeHit, ProcessId, QemuProcess, Sign, TracerState, Window,
+    Activity, HookCall, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess, Sign, TracerState,
+    Window,
 };
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
@@ -26,7 +27,7 @@ use uuid::Uuid;
 use crate::assemble;
 use crate::episode::Episode;
 use crate::limits;
-use crate::run::{Boot, Fact, Run, What, by_content};
+use crate::run::{Boot, Fact, Run, Sighting, What, by_content};
 
 /// The present, for what has not ended yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,6 +139,8 @@ struct Gathering {
     now: u64,
     /// When open runs were last looked through.
     settled_at: u64,
+    /// Boot clock of the tracer's last record.
+    tracer_wrote: u64,
     /// From how many nanoseconds on a shutdown is slow.
     slow: u64,
     done: Vec<(u64, Episode)>,
@@ -157,18 +160,28 @@ pub struct Lost {
 pub struct Watch {
     /// Beginning and, where it was said, end.
     stretches: Vec<(u64, Option<u64>)>,
+    /// Sentinels of kernel and libvirt that were missing at some time.
+    missing: HashSet<String>,
 }
 
 impl Watch {
     fn note(&mut self, boot_ns: u64, state: &TracerState) {
         match state {
-            TracerState::Ready { .. } => self.stretches.push((boot_ns, None)),
+            TracerState::Ready { missing, .. } => {
+                self.stretches.push((boot_ns, None));
+                self.missing.extend(missing.iter().map(|part| part.name.clone()));
+            }
             TracerState::Stopped { .. } => {
                 if let Some((_, end @ None)) = self.stretches.last_mut() {
                     *end = Some(boot_ns);
                 }
             }
         }
+    }
+
+    /// Whether a sentinel of the kernel or of libvirt was missing.
+    pub fn lacks(&self, sentinel: &str) -> bool {
+        self.missing.contains(sentinel)
     }
 
     /// The tracer never watched in this boot.
@@ -193,6 +206,7 @@ impl Gathering {
         Self {
             boot,
             slow,
+            tracer_wrote: 0,
             waiting: BinaryHeap::new(),
             open: Vec::new(),
             watch: Watch::default(),
@@ -219,6 +233,7 @@ impl Gathering {
     }
 
     fn take(&mut self, Record { boot_ns, wall, event }: Record) {
+        let of_tracer = !matches!(event, Event::Hook(_) | Event::Provenance(_));
         match event {
             Event::Provenance(_) => {}
             Event::Hook(call) => self.hook(boot_ns, wall, call),
@@ -228,6 +243,9 @@ impl Gathering {
             Event::Window(window) => self.window(boot_ns, &window),
             Event::Activity(activity) => self.activity(boot_ns, &activity),
             Event::Loss(loss) => self.loss(boot_ns, &loss),
+        }
+        if of_tracer {
+            self.tracer_wrote = boot_ns;
         }
         if boot_ns.saturating_sub(self.settled_at) > limits::SETTLE_AFTER_RELEASE {
             self.settle(boot_ns);
@@ -242,7 +260,7 @@ impl Gathering {
         run.name = Some(call.domain.clone());
         run.os = run.os.take().or_else(|| call.os.clone());
         run.process = run.process.or(process);
-        run.add(Fact { boot_ns, wall, what: What::Hook(call) });
+        run.add(Fact { boot_ns, wall, what: What::Hook(Box::new(call)) });
     }
 
     /// The run a hook call belongs to: the one of its process, else the domain's present one
@@ -264,6 +282,7 @@ impl Gathering {
         run.uuid = run.uuid.or(process.uuid);
         run.name = run.name.take().or_else(|| process.domain.clone());
         run.os = run.os.take().or_else(|| process.os.clone());
+        run.sightings.push(Sighting::of(boot_ns, &process));
         // The tracer may have met it before libvirt's child became QEMU.
         if run.watched.as_ref().is_none_or(|(_, known)| known.coverage < process.coverage) {
             run.watched = Some((boot_ns, process));
@@ -306,7 +325,12 @@ impl Gathering {
         if let Some(at) = loss.process.and_then(|process| self.find_process(process)) {
             self.open[at].lost += loss.count;
         } else {
-            let between = boot_ns.saturating_sub(limits::LOSS_PERIOD)..=boot_ns;
+            let since = match loss.stage {
+                // A full disk: everything since the tracer's last record may be among it.
+                LossStage::Journal => self.tracer_wrote,
+                _ => boot_ns.saturating_sub(limits::LOSS_PERIOD),
+            };
+            let between = since.min(boot_ns)..=boot_ns;
             self.losses.push(Lost { between, count: loss.count });
         }
     }

@@ -1,6 +1,6 @@
 //! Outcome: how an attempt ended and which way the request took. Only what follows from the path.
 
-use softoff_journal::record::{HookCall, LibvirtCall, Sender, ShutoffReason, Sign};
+use softoff_journal::record::{LibvirtCall, Sender, ShutoffReason, Sign};
 
 use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
@@ -44,6 +44,7 @@ pub fn end(attempt: &Attempt<'_>, marks: &Marks, sight: &Sight) -> End {
         Close::Open => new(Outcome::Pending, Ender::Unknown),
         Close::GivenUp => new(Outcome::Ignored, Ender::Guest),
         Close::Suspended => new(Outcome::Slept, Ender::Guest),
+        Close::Reset if panicked(attempt) => new(Outcome::Crashed, Ender::Guest),
         Close::Reset if by_host(attempt) => new(Outcome::Rebooted, Ender::Libvirt),
         Close::Reset => new(Outcome::Rebooted, Ender::Guest),
         Close::Gone => gone(attempt, marks, sight),
@@ -87,6 +88,7 @@ fn without_reason(
         // libvirt sends SIGTERM after every S5 too: only who would have seen S5 can tell.
         Some(_) if sight.s5 => new(Outcome::Hard, Ender::Libvirt),
         None if attempt.any(is_crash) => new(Outcome::Crashed, Ender::Qemu),
+        None if attempt.any(is_killed) => new(Outcome::Crashed, Ender::Unknown),
         None if reason == Some(&ShutoffReason::Crashed) => new(Outcome::Crashed, Ender::Unknown),
         _ => new(Outcome::Unknown, Ender::Unknown),
     }
@@ -111,7 +113,7 @@ fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
 /// Who QEMU itself says it was ended by, where no probe saw it. libvirt's signal follows every S5.
 fn told_by_log(attempt: &Attempt<'_>) -> Option<Ender> {
     let calls = attempt.facts.iter().rev().filter_map(|fact| match &fact.what {
-        What::Hook(HookCall { terminated, .. }) => terminated.as_ref(),
+        What::Hook(call) => call.terminated.as_ref(),
         What::Sign(_) => None,
     });
     let terminated = calls.into_iter().next()?;
@@ -136,9 +138,18 @@ fn is_deadly_from_outside(signal: i32) -> bool {
 
 fn is_crash(sign: &Sign) -> bool {
     match sign {
-        Sign::Exit { status, signal } => signal.is_some() || status.is_some_and(|status| status != 0),
+        // What only others send was sent, even where that was not seen.
+        Sign::Exit { status, signal } => {
+            signal.is_some_and(|signal| !is_deadly_from_outside(signal))
+                || status.is_some_and(|status| status != 0)
+        }
         _ => false,
     }
+}
+
+/// QEMU was ended by a signal that it does not send itself.
+fn is_killed(sign: &Sign) -> bool {
+    matches!(sign, Sign::Exit { signal: Some(signal), .. } if is_deadly_from_outside(*signal))
 }
 
 fn panicked(attempt: &Attempt<'_>) -> bool {
@@ -151,7 +162,7 @@ fn panicked(attempt: &Attempt<'_>) -> bool {
 
 /// QEMU's state before it was ended: libvirt saves and migrates the same way, by migration.
 fn left_by_migration(attempt: &Attempt<'_>) -> bool {
-    let states = attempt.before.iter().chain(&attempt.facts).filter_map(|fact| match fact.sign()? {
+    let states = attempt.before().iter().chain(&attempt.facts).filter_map(|fact| match fact.sign()? {
         Sign::RunState { state } => Some(state.as_str()),
         _ => None,
     });

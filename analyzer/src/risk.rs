@@ -10,14 +10,18 @@ const LAST: u64 = 3_000_000_000;
 /// What was unflushed, in flight and being written when a guest was cut off or crashed; none where it
 /// was not.
 pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
-    if !matches!(case.end.outcome, Outcome::Hard | Outcome::Crashed) {
+    if !matches!(case.end.outcome, Outcome::Hard | Outcome::Crashed) && !case.was_cut_in_flush() {
         return None;
     }
     let stopped = case.marks.told.or(case.marks.gone).unwrap_or(case.until);
     let opened = case.run.activity.opened_for(case.marks.request, stopped).map(|(opened, _)| opened);
     let whole = case.totals(case.marks.request, stopped);
-    let (Some(opened), Some(whole)) = (opened, whole) else { return Some(unmeasured()) };
-    let written_last = case.totals(stopped.saturating_sub(LAST), stopped).map_or(0, |last| last.write_bytes);
+    let last = case.totals(stopped.saturating_sub(LAST).max(case.marks.request), stopped);
+    let (Some(opened), Some(whole), Some(last)) = (opened, whole, last) else { return Some(unmeasured()) };
+    if !whole.disks || !case.sight.intact {
+        return Some(unmeasured());
+    }
+    let written_last = last.write_bytes;
     let updating = clues.iter().any(|clue| clue.kind == Kind::SustainedWrites);
     let level = match (updating || written_last > 0 || whole.inflight > 0, whole.unflushed_bytes) {
         (true, _) if updating || whole.unflushed_bytes > 0 || whole.inflight > 0 => RiskLevel::High,
@@ -47,7 +51,8 @@ fn text(level: RiskLevel, updating: bool, blind: f64) -> String {
             "The guest had written shortly before, or not flushed all of it. Its file system may be dirty."
         }
         RiskLevel::Low | RiskLevel::Unknown => {
-            "Nothing was unflushed or in flight on the guest's disks. What its applications held in memory is lost."
+            "Since the request nothing that the guest wrote through QEMU was left unflushed or in flight. What its \
+             applications held in memory is lost."
         }
     };
     if blind < 0.5 { what.to_owned() } else { format!("{what} The first {blind:.1} s were not measured.") }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::process::NANOS_PER_TICK;
-use softoff_journal::record::{HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
+use softoff_journal::record::{Coverage, HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
 use uuid::Uuid;
 
 use crate::activity::Timeline;
@@ -35,12 +35,35 @@ pub struct Run {
     pub process: Option<ProcessId>,
     /// What the tracer found out about the process, and when it began to watch it.
     pub watched: Option<(u64, QemuProcess)>,
+    /// What the tracer found each time it met the process.
+    pub sightings: Vec<Sighting>,
     /// What happened, in no particular order until [`Run::in_order`].
     pub facts: Vec<Fact>,
     /// What its guest did while a window was open.
     pub activity: Timeline,
     /// Facts and events that are known to be missing.
     pub lost: u64,
+}
+
+/// The state in which the tracer found a process: when it came to know it, and again when it was
+/// started anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// Boot clock in nanoseconds.
+    pub at: u64,
+    /// QEMU's run state in libvirt's words, where a probe tells when it ends.
+    pub state: Option<String>,
+    /// Whether the agent's port was open.
+    pub agent_open: Option<bool>,
+}
+
+impl Sighting {
+    /// What a record of the process says.
+    pub fn of(at: u64, process: &QemuProcess) -> Self {
+        let followed = process.coverage == Coverage::Symbols;
+        let state = process.state.clone().filter(|_| followed);
+        Self { at, state, agent_open: process.agent.as_ref().and_then(|agent| agent.open) }
+    }
 }
 
 /// Something that happened to a run.
@@ -58,7 +81,7 @@ pub struct Fact {
 #[derive(Debug, Clone, PartialEq)]
 pub enum What {
     /// libvirt called the hook.
-    Hook(HookCall),
+    Hook(Box<HookCall>),
     /// A sentinel fired.
     Sign(Sign),
 }
@@ -73,6 +96,7 @@ impl Run {
             os: None,
             process: None,
             watched: None,
+            sightings: Vec::new(),
             facts: Vec::new(),
             activity: Timeline::default(),
             lost: 0,
@@ -102,6 +126,7 @@ impl Run {
         self.os = self.os.take().or(other.os);
         self.process = self.process.or(other.process);
         self.watched = self.watched.take().or(other.watched);
+        self.sightings.extend(other.sightings);
         self.facts.extend(other.facts);
         self.activity.absorb(other.activity);
         self.lost += other.lost;

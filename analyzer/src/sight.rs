@@ -1,7 +1,7 @@
 //! Sight: what could have been seen of an attempt. What was out of sight proves nothing by its
 //! absence.
 
-use softoff_journal::record::{Coverage, ReasonSource, Sign};
+use softoff_journal::record::{Coverage, QemuProcess, ReasonSource, Sign};
 
 use crate::attempt::Attempt;
 use crate::episode::Tier;
@@ -18,8 +18,12 @@ const FOUND_AT_START: u64 = 3_000_000_000;
 pub struct Sight {
     /// The best source that covered it from its first sign to its last.
     pub tier: Tier,
+    /// Nothing of that time was lost or torn.
+    pub intact: bool,
     /// An S5 of the guest would have been seen.
     pub s5: bool,
+    /// The guest's acknowledgement of the button would have been seen.
+    pub acknowledgement: bool,
     /// A press of the power button would have been seen, as long before the attempt as anybody
     /// waits for one.
     pub earlier_presses: bool,
@@ -29,18 +33,23 @@ pub struct Sight {
 
 impl Sight {
     /// What could be seen of `attempt`; not `intact` where something of that time was lost.
-    pub fn of(run: &Run, attempt: &Attempt<'_>, watch: &Watch, intact: bool) -> Self {
+    /// `until` is up to when the attempt is told.
+    pub fn of(run: &Run, attempt: &Attempt<'_>, watch: &Watch, until: u64, intact: bool) -> Self {
         let first = attempt.began();
-        let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns);
+        let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns).max(until);
         let coverage = run.watched.as_ref().and_then(|(since, process)| {
             (*since <= first && watch.covers(first, last)).then_some((*since, process.coverage))
         });
         Self {
             tier: tier(run, coverage.map(|(_, coverage)| coverage)),
+            intact,
+            acknowledgement: intact && coverage.is_some() && sees_acknowledgement(run, watch),
             s5: intact && coverage.is_some_and(|(_, coverage)| coverage >= Coverage::Kvm),
             earlier_presses: intact
                 && coverage.is_some_and(|(since, coverage)| {
-                    coverage == Coverage::Symbols && reaches_back(run, attempt, watch, since)
+                    coverage == Coverage::Symbols
+                        && reaches_back(run, attempt, watch, since)
+                        && sees_requests(run, watch)
                 }),
             missing: missing(run, coverage.map(|(_, coverage)| coverage), watch, intact),
         }
@@ -52,6 +61,26 @@ fn reaches_back(run: &Run, attempt: &Attempt<'_>, watch: &Watch, since: u64) -> 
     let began = attempt.began();
     let back = began.saturating_sub(limits::PATIENCE);
     (is_from_start(run, since) || since <= back) && watch.covers(since.max(back), began)
+}
+
+/// A request through the agent is seen only in libvirt.
+fn sees_requests(run: &Run, watch: &Watch) -> bool {
+    let has_agent = run.watched.as_ref().is_some_and(|(_, process)| process.agent.is_some());
+    !has_agent || !watch.lacks("libvirt.so")
+}
+
+/// QEMU's function shows the guest's accesses to the registers, or KVM does.
+fn sees_acknowledgement(run: &Run, watch: &Watch) -> bool {
+    run.watched.as_ref().is_some_and(|(_, process)| match process.coverage {
+        Coverage::Process => false,
+        Coverage::Kvm => true,
+        Coverage::Symbols => !lacks(process, "acpi_update_sci") || !watch.lacks("kvm:kvm_pio"),
+    })
+}
+
+/// Whether a sentinel is missing in the process, or may never fire there.
+pub fn lacks(process: &QemuProcess, sentinel: &str) -> bool {
+    process.missing.iter().any(|missing| missing.name == sentinel)
 }
 
 /// Whether the process was watched from its start.

@@ -50,7 +50,7 @@ weights! {
     // How far the press got.
     ButtonOff "every press found PWRBTN_EN clear and was lost": NotListening 9.0, FirstBoot 4.0;
     ButtonArmedLate "a first press was lost, a later one found the button enabled": FirstBoot 6.0, NotListening 5.0;
-    NoButton "the press reached no power button: the machine has none": NotListening 9.0;
+    NoButton "no PM1 block took the press": NotListening 5.5;
     Unacknowledged "the SCI was raised and not acknowledged":
         Hung 3.3, Cpu 2.3, Paused 2.3, Damaged 2.0;
     Acknowledged "the guest acknowledged the button and did not power off":
@@ -58,7 +58,7 @@ weights! {
     Waited "most healthy guests would have been off by then (scaled by how many)":
         ButtonDisabled 1.0, LogonRequired 1.0, Tracker 1.0, AppBlocked 1.0, DisplayAsleep 1.0;
     PressedAgain "another press was acknowledged too, and nothing followed": DisplayAsleep -3.0;
-    SecondPressWorked "an earlier press was acknowledged and nothing followed; the next one worked": DisplayAsleep 9.0, FirstBoot -2.0;
+    SecondPressWorked "an earlier press was acknowledged and nothing followed; the next one worked": DisplayAsleep 6.0, FirstBoot -2.0;
     NotWindows "the guest is no Windows": LogonRequired -8.0, Tracker -8.0, Update -3.0, DisplayAsleep -2.0;
 
     // What the guest did then.
@@ -78,7 +78,7 @@ weights! {
     Halted "no acknowledgement, and the vCPUs are halted": Hung 6.0, Cpu -2.0, Paused -1.0;
     HeavyUnarmed "the guest was busy with its disks and had no power button enabled": FirstBoot 6.0, NotListening -2.0;
     Initialising "a young guest, busy with its disks, whose agent never came up":
-        FirstBoot 8.0, Update -4.0, Impatient -5.0, NotListening -1.0,
+        FirstBoot 4.5, Update -1.5, Impatient -4.0, NotListening -1.0,
         ButtonDisabled -3.0, LogonRequired -3.0, Tracker -3.0, AppBlocked -3.0, DisplayAsleep -3.0;
     AgentOpen "the agent's port stayed open: ordinary services were not stopped yet":
         Update 2.0, ButtonDisabled 0.5, LogonRequired 0.5, Tracker 0.5, AppBlocked 0.5, DisplayAsleep 0.5, SlowServices -2.0;
@@ -90,7 +90,7 @@ weights! {
     Slept "the guest went to sleep": Sleep 11.0;
     Asleep "the guest was asleep when it was asked": Sleep 11.0, Destroy -6.0;
     Restarted "the guest restarted instead of powering off": Rebooted 8.0, Update 4.0;
-    Resets "the guest restarted again and again, unasked": FirstBoot 6.0, Damaged 6.0, NotListening -5.0, Rebooted -2.0, Hung -3.0;
+    Resets "the guest restarted again and again, unasked": FirstBoot 6.0, Damaged 6.0, NotListening -5.0, Rebooted -2.0, Hung -3.0, Cpu -6.0;
     ResetsWithWork "it worked on its disks between the restarts": FirstBoot 3.0, Damaged -2.0;
     ResetsBare "it never touched its disks between the restarts": Damaged 4.0, FirstBoot -3.0;
     Panicked "the guest reported a panic": Crashed 12.0;
@@ -99,7 +99,7 @@ weights! {
     OomKilled "the kernel's OOM killer chose QEMU": Killed 12.0;
     Console "QEMU was told to quit by a QMP client or at its window": Killed 8.0;
     Vanished "QEMU was gone without a goodbye": QemuCrash 3.8, Killed 3.8;
-    DestroyUnasked "libvirt ended QEMU, and nobody had asked the guest": Destroy 9.0;
+    DestroyUnasked "libvirt ended QEMU, and nobody had asked the guest in the hour before": Destroy 9.0;
     DestroyUnseen "libvirt ended QEMU; whether the guest had been asked was not seen": Destroy 3.9;
 
     // What the host did.
@@ -120,9 +120,10 @@ weights! {
     NoticeLong "most of the time went by before the guest acknowledged": Cpu 3.0, Paused 2.0, Hung 2.0;
     PoweroffLong "most of the time went by while QEMU drained and flushed": Storage 8.0, Job 5.5;
     TeardownLong "most of the time went by while QEMU cleaned up": Teardown 8.0, Storage 4.0, Job 4.0;
+    LibvirtLate "QEMU had flushed its disks, and libvirt did not end it": Libvirt 9.0;
     ReleaseLong "most of the time went by while libvirt released the domain": Teardown 8.0;
     LibvirtWaited "libvirt did not act on the request at once": Libvirt 9.0, Destroy -6.0;
-    LibvirtRefused "libvirt refused the request": Libvirt 5.0, Destroy -6.0;
+    LibvirtRefused "libvirt refused the request at once": Libvirt 3.5, Destroy -6.0;
     AgentSilent "the agent was connected and did not answer libvirt": AgentStuck 9.0, Libvirt -6.0, Destroy -6.0;
 }
 

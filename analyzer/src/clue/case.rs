@@ -1,6 +1,6 @@
 //! The case: one attempt with all that is known around it, and the moments that clues are about.
 
-use softoff_journal::record::{LibvirtCall, Sign};
+use softoff_journal::record::{Coverage, LibvirtCall, Sign};
 
 use crate::activity::Totals;
 use crate::agent::Port;
@@ -10,7 +10,7 @@ use crate::limits;
 use crate::marks::Marks;
 use crate::outcome::End;
 use crate::run::{Fact, Run};
-use crate::sight::Sight;
+use crate::sight::{Sight, lacks};
 
 /// The share of a span of time that must have been measured for its totals to mean anything.
 const MEASURED: f64 = 0.5;
@@ -41,7 +41,8 @@ pub struct Case<'a> {
 impl Case<'_> {
     /// When the guest took the request: the button acknowledged, or the agent asked.
     pub fn heard(&self) -> Option<u64> {
-        self.marks.acknowledged.or_else(|| (self.path == Path::Agent).then_some(self.marks.request))
+        let by_agent = self.path == Path::Agent && !self.attempt.any(is_refusal);
+        self.marks.acknowledged.or_else(|| by_agent.then_some(self.marks.request))
     }
 
     /// When the guest's time was over: it powered off, it was cut off, or that is all there is.
@@ -62,6 +63,22 @@ impl Case<'_> {
         guests >= limits::LONG && (self.marks.s5.is_none() || guests * 2 >= whole)
     }
 
+    /// The guest had written S5, and QEMU was killed before its disks were flushed.
+    pub fn was_cut_in_flush(&self) -> bool {
+        let killed = self.attempt.any(|sign| matches!(sign, Sign::Exit { signal: Some(_), .. }));
+        killed && self.never_flushed()
+    }
+
+    /// After S5 QEMU did not come to the end of draining and flushing, as far as it is watched.
+    pub fn never_flushed(&self) -> bool {
+        let watched =
+            self.run.watched.as_ref().is_some_and(|(_, process)| {
+                process.coverage == Coverage::Symbols && !lacks(process, "vm_stop")
+            });
+        let flushed = self.attempt.any(|sign| matches!(sign, Sign::VmStop { .. }));
+        self.marks.s5.is_some() && self.sight.intact && watched && !flushed
+    }
+
     /// What was measured in this span; none where less than half of it was.
     pub fn totals(&self, from: u64, to: u64) -> Option<Totals> {
         let length = crate::phases::seconds(to.checked_sub(from)?);
@@ -76,7 +93,7 @@ impl Case<'_> {
     /// Facts of the run up to the end of the attempt that lie at most so many nanoseconds before it.
     pub fn recent(&self, nanos: u64) -> impl Iterator<Item = &Fact> {
         let since = self.attempt.began().saturating_sub(nanos);
-        let all = self.attempt.before.iter().chain(&self.attempt.facts).copied();
+        let all = self.attempt.before().iter().chain(&self.attempt.facts).copied();
         all.filter(move |fact| fact.boot_ns >= since)
     }
 
@@ -93,4 +110,9 @@ impl Case<'_> {
         }
         presses
     }
+}
+
+/// libvirt refused to pass a shutdown on.
+fn is_refusal(sign: &Sign) -> bool {
+    matches!(sign, Sign::LibvirtReturn { call: LibvirtCall::Shutdown | LibvirtCall::Reboot, failed: true })
 }

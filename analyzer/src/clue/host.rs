@@ -1,10 +1,10 @@
 //! Clues of the host's side: disks that do not complete, CPUs that are not given, a VM that is paused.
 
-use softoff_journal::record::{Coverage, Sign};
+use softoff_journal::record::Sign;
 
 use super::{Case, Clue, Kind};
 use crate::activity::Totals;
-use crate::episode::Source;
+use crate::episode::{Source, Verdict};
 use crate::limits;
 use crate::phases::seconds;
 
@@ -17,19 +17,26 @@ const SHARE: f64 = 0.3;
 const STARVED: f64 = 0.75;
 const THROTTLED: f64 = 0.5;
 
+/// CPU seconds in which any guest acknowledges that can.
+const ENOUGH_TO_ACKNOWLEDGE: f64 = 0.5;
+
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
     let end = case.guests_end();
     let totals = case.totals(case.marks.request, end);
     if let Some(totals) = totals.filter(|_| case.guest_had_time()) {
         clues.extend(storage(&totals, end));
-        clues.extend(cpu(&totals, end));
+        clues.extend(cpu(case, &totals, end));
     }
+    clues.extend(last_flush(case));
     clues.extend(state(case));
     clues
 }
 
 fn storage(totals: &Totals, at: u64) -> Option<Clue> {
+    if !totals.disks {
+        return None;
+    }
     let stalled =
         totals.longest_stall >= seconds(limits::LONG) && totals.stalled_seconds >= SHARE * totals.seconds;
     if stalled {
@@ -43,11 +50,15 @@ fn storage(totals: &Totals, at: u64) -> Option<Clue> {
     waited.then(|| Clue::new(Kind::StorageSlow, at, Source::Probe, text))
 }
 
-fn cpu(totals: &Totals, at: u64) -> Option<Clue> {
+/// A guest acknowledges within milliseconds of CPU time: one that had more and did not, was not starved.
+fn cpu(case: &Case<'_>, totals: &Totals, at: u64) -> Option<Clue> {
+    if !totals.cpus || (case.heard().is_none() && totals.run >= ENOUGH_TO_ACKNOWLEDGE) {
+        return None;
+    }
     let wanted = totals.run + totals.wait;
-    let waited = totals.wait >= SHARE * totals.seconds && totals.wait >= STARVED * wanted;
+    let starved = totals.wait >= SHARE * totals.seconds && totals.wait >= STARVED * wanted;
     let throttled = totals.throttled >= THROTTLED * totals.seconds;
-    if !waited && !throttled {
+    if !starved && !throttled {
         return None;
     }
     let text = if throttled {
@@ -56,6 +67,15 @@ fn cpu(totals: &Totals, at: u64) -> Option<Clue> {
         format!("the vCPUs waited {:.1} s for a CPU and ran {:.1} s", totals.wait, totals.run)
     };
     Some(Clue::new(Kind::Starved, at, Source::Proc, text))
+}
+
+/// What the disks did after S5, while QEMU drained and flushed them.
+fn last_flush(case: &Case<'_>) -> Option<Clue> {
+    let (s5, end) = (case.marks.s5?, case.marks.told.or(case.marks.gone)?.max(case.marks.s5?));
+    let end = if case.never_flushed() { case.marks.gone.unwrap_or(end) } else { end };
+    let totals =
+        case.totals(s5, end).filter(|_| case.verdict == Verdict::Slow && end - s5 >= limits::LONG)?;
+    storage(&totals, end)
 }
 
 /// The state of the VM while it was waited for.
@@ -70,7 +90,8 @@ fn state(case: &Case<'_>) -> Option<Clue> {
     let for_an_error = states.seconds_in(&["io-error"], from, to);
     let whole = seconds(to.saturating_sub(from));
     let was = states.at(from).is_some_and(|state| state == "paused" || state == "io-error");
-    if !was && paused < 0.5 * whole.max(1.0) {
+    let mostly = paused >= 0.5 * whole && (was || whole >= 1.0);
+    if !mostly {
         return stopped(case, from, to);
     }
     let (kind, why) =
@@ -92,17 +113,19 @@ struct States<'a>(Vec<(u64, &'a str)>);
 
 impl<'a> States<'a> {
     fn of(case: &Case<'a>) -> Self {
-        // Only a probe on QEMU's run state tells when that of the beginning ended.
-        let found = case.run.watched.as_ref().filter(|(_, process)| process.coverage == Coverage::Symbols);
-        let first = found.and_then(|(at, process)| Some((*at, in_qemus_words(process.state.as_deref()?))));
-        let facts = case.attempt.before.iter().chain(&case.attempt.facts);
+        let found = case.run.sightings.iter();
+        let found =
+            found.filter_map(|sighting| Some((sighting.at, in_qemus_words(sighting.state.as_deref()?))));
+        let facts = case.attempt.before().iter().chain(&case.attempt.facts);
         let changes = facts.filter_map(|fact| match fact.sign()? {
             Sign::RunState { state } => Some((fact.boot_ns, state.as_str())),
             // Without a probe on the run state.
             Sign::Resume => Some((fact.boot_ns, "running")),
             _ => None,
         });
-        Self(first.into_iter().chain(changes).collect())
+        let mut states: Vec<(u64, &str)> = found.chain(changes).collect();
+        states.sort_by_key(|(at, _)| *at);
+        Self(states)
     }
 
     fn at(&self, at: u64) -> Option<&'a str> {

@@ -49,6 +49,8 @@ fn calls(case: &Case<'_>) -> Vec<Call> {
 
 fn clue(case: &Case<'_>, call: &Call) -> Option<Clue> {
     let agent_open = case.port.and_then(|port| port.is_open(call.at)) == Some(true);
+    // An agent that may be connected may be what took the time.
+    let unclear = case.port.is_some_and(|port| port.is_open(call.at).is_none()) || has_unseen_agent(case);
     let by_agent = agent_open && (call.flags == 0 || call.flags & SHUTDOWN_GUEST_AGENT != 0);
     let until = call.refused.or(call.pressed)?;
     let waited = until - call.at;
@@ -57,8 +59,11 @@ fn clue(case: &Case<'_>, call: &Call) -> Option<Clue> {
     }
     let text = |what: &str| format!("libvirt {what} after {:.1} s", seconds(waited));
     match call.refused {
+        _ if unclear && waited < AGENT_WAS_ASKED => None,
         Some(at) if waited < limits::LONG => {
-            let text = "libvirt refused to shut the domain down".to_owned();
+            let text =
+                "libvirt refused at once to shut the domain down: its state, its agent or a permission"
+                    .to_owned();
             Some(Clue::new(Kind::LibvirtRefused, at, Source::Probe, text))
         }
         Some(at) => Some(Clue::new(Kind::LibvirtWaited, at, Source::Probe, text("gave the request up"))),
@@ -67,6 +72,11 @@ fn clue(case: &Case<'_>, call: &Call) -> Option<Clue> {
         }
         None => None,
     }
+}
+
+/// The domain has a channel for an agent, and nothing tells whether it is open.
+fn has_unseen_agent(case: &Case<'_>) -> bool {
+    case.port.is_none() && case.run.watched.as_ref().is_some_and(|(_, process)| process.agent.is_some())
 }
 
 /// The agent had its port open and libvirt got no answer. Where the button that it pressed then was

@@ -6,8 +6,7 @@
 //! activity ─▶ work: idle, at work; host: storage, CPU ────┘
 //! ```
 //!
-//! A clue is found only where its source watched and nothing of that time was lost: absence that
-//! proves nothing gives no clue.
+//! Absence gives a clue only where its source watched and nothing of that time was lost.
 
 mod case;
 mod host;
@@ -38,7 +37,7 @@ kinds! {
     NotWindows, IdleAtOnce, WorkedThenIdle, SustainedWrites, StillWorking, GuestLong, Spinning, Halted, HeavyUnarmed,
     Initialising, AgentOpen, AgentClosed, Slept, Asleep, Restarted, Resets, ResetsWithWork, ResetsBare, Panicked,
     QemuCrashed, Signalled, OomKilled, Console, Vanished, DestroyUnasked, DestroyUnseen, StorageStalled, StorageSlow,
-    IoError, Starved, PausedMost, QemuStopped, NoticeLong, PoweroffLong, TeardownLong, ReleaseLong, LibvirtWaited,
+    IoError, Starved, PausedMost, QemuStopped, NoticeLong, PoweroffLong, TeardownLong, ReleaseLong, LibvirtLate, LibvirtWaited,
     LibvirtRefused, AgentSilent,
 }
 

@@ -1,20 +1,25 @@
 //! Clues of the path: how far the request got, and how the attempt ended.
 
-use softoff_journal::record::Sign;
+use softoff_journal::record::{LibvirtCall, Sign};
 
 use super::{Case, Clue, Kind};
+use crate::attempt;
 use crate::classify::healthy_would_be_off;
 use crate::episode::{Outcome, Path, PhaseName, Source, Verdict};
 use crate::limits;
 use crate::marks;
 use crate::outcome::Ender;
 use crate::phases::seconds;
+use crate::sight::lacks;
 
 /// An SCI that is not acknowledged for so long was not: a guest that runs takes milliseconds.
 const UNACKNOWLEDGED: u64 = 2_000_000_000;
 
 /// Guest resets within this time are a row of them.
 const ROW_OF_RESETS: u64 = 600_000_000_000;
+
+/// The last restart of a row is at most this long before the request: a guest that has run since is up.
+const LATELY: u64 = 30_000_000_000;
 
 /// Resets that follow each other within this time are one restart.
 const ONE_RESTART: u64 = 1_000_000_000;
@@ -57,8 +62,10 @@ fn press(case: &Case<'_>) -> Option<Clue> {
 fn no_button(case: &Case<'_>) -> Option<Clue> {
     let announced = case.first(|sign| matches!(sign, Sign::Powerdown))?;
     let found = &case.run.watched.as_ref()?.1;
-    let blind = found.missing.iter().any(|missing| missing.name == "acpi_pm1_evt_power_down");
-    let text = "no power button took the press: the machine has none, or its ACPI is off".to_owned();
+    // Other machines have their power button elsewhere.
+    let is_x86 = ["x86_64", "i386", "qemu-kvm", "/kvm"].iter().any(|name| found.executable.contains(name));
+    let blind = lacks(found, "acpi_pm1_evt_power_down") || !is_x86 || case.marks.s5.is_some();
+    let text = "no PM1 block took the press: the machine has none, or its ACPI is off".to_owned();
     let seen = marks::reached_guest(case.attempt);
     (!blind && !seen).then(|| Clue::new(Kind::NoButton, announced, Source::Probe, text))
 }
@@ -66,7 +73,7 @@ fn no_button(case: &Case<'_>) -> Option<Clue> {
 fn acknowledgement(case: &Case<'_>) -> Vec<Clue> {
     let end = case.guests_end();
     match (case.marks.sci, case.marks.acknowledged) {
-        (Some(sci), None) if end.saturating_sub(sci) >= UNACKNOWLEDGED => {
+        (Some(sci), None) if case.sight.acknowledgement && end.saturating_sub(sci) >= UNACKNOWLEDGED => {
             let text = format!("no acknowledgement for {:.1} s", seconds(end - sci));
             vec![Clue::new(Kind::Unacknowledged, end, Source::Probe, text)]
         }
@@ -107,24 +114,34 @@ fn acknowledged_after(case: &Case<'_>, press: u64) -> bool {
     case.attempt.facts.iter().any(|fact| fact.boot_ns >= press && marks::is_acknowledgement(fact))
 }
 
-/// Nothing came of a press that was acknowledged; then a later one worked at once.
+/// Nothing came of a press that was acknowledged; then the one after it worked at once. Where somebody
+/// presses again and again, the last press is only the last.
 fn second_press(case: &Case<'_>) -> Option<Clue> {
     let (acknowledged, s5) = (case.marks.acknowledged?, case.marks.s5?);
-    let last = case.presses().into_iter().rfind(|press| *press > acknowledged && *press < s5)?;
-    let (waited, worked) = (last - acknowledged, s5 - last);
-    let idle =
-        case.totals(acknowledged, last).is_none_or(|totals| totals.busy_seconds < 0.2 * totals.seconds);
+    let later: Vec<u64> = case
+        .presses()
+        .into_iter()
+        .filter(|press| *press > acknowledged + limits::IDLE && *press < s5)
+        .collect();
+    let [second] = later[..] else { return None };
+    let (waited, worked) = (second - acknowledged, s5 - second);
+    let totals = case.totals(acknowledged, second).filter(|totals| totals.cpus)?;
+    let idle = totals.busy_seconds < 0.2 * totals.seconds;
     let text = format!(
-        "nothing came of the first press for {:.0} s; after another the guest was off in {:.1} s",
+        "nothing came of the first press for {:.0} s, in which the guest was idle; after the second it was off in {:.1} s",
         seconds(waited),
         seconds(worked)
     );
-    (waited >= limits::IDLE && worked < waited && idle)
-        .then(|| Clue::new(Kind::SecondPressWorked, last, Source::Probe, text))
+    (worked * 4 < waited && idle && case.sight.s5)
+        .then(|| Clue::new(Kind::SecondPressWorked, second, Source::Probe, text))
 }
 
 fn not_windows(case: &Case<'_>) -> Option<Clue> {
     let os = case.run.os.as_deref()?;
+    // A guest that nobody described may be anything.
+    if os.starts_with("http://libosinfo.org/") {
+        return None;
+    }
     let text = format!("the guest is no Windows ({os})");
     (!os.contains("microsoft.com"))
         .then(|| Clue::new(Kind::NotWindows, case.marks.request, Source::Hook, text))
@@ -143,7 +160,9 @@ fn resets(case: &Case<'_>) -> Vec<Clue> {
         clues.push(Clue::fact(Kind::Restarted, at));
     }
     let row = restarts(case);
-    if let (2.., Some(last)) = (row.len(), row.last()) {
+    let asked_for = case.recent(ROW_OF_RESETS).filter_map(|fact| fact.sign()).any(is_reboot_request);
+    let lately = |last: &&u64| **last + LATELY >= case.marks.request;
+    if let (2.., Some(last), false) = (row.len(), row.last().filter(lately), asked_for) {
         let text = format!("the guest restarted {} times in {:.0} s", row.len(), seconds(last - row[0]));
         clues.push(Clue::new(Kind::Resets, *last, Source::Probe, text));
         clues.extend(work_between_restarts(case, &row));
@@ -167,39 +186,49 @@ fn is_guest_reset(sign: &Sign) -> bool {
     matches!(sign, Sign::ResetRequest { cause } if cause == "guest-reset")
 }
 
-/// That nothing was done between restarts is known only where a whole life between two was measured.
+fn is_reboot_request(sign: &Sign) -> bool {
+    matches!(sign, Sign::LibvirtCall { call: LibvirtCall::Reboot | LibvirtCall::Reset, .. })
+}
+
+/// What was done between restarts is known only of those that were measured, after the request.
 fn work_between_restarts(case: &Case<'_>, row: &[u64]) -> Option<Clue> {
-    let (from, at) = (case.marks.request, *row.last()?);
-    let totals = case.totals(from, case.guests_end())?;
-    let whole_lives = row.iter().filter(|restart| **restart > from).count();
-    let bytes = totals.read_bytes + totals.write_bytes;
+    let within: Vec<u64> = row.iter().copied().filter(|restart| *restart > case.marks.request).collect();
+    let (first, last) = (*within.first()?, *within.last()?);
+    let from = if first == last { case.marks.request } else { first };
+    let totals = case.totals(from, last).filter(|totals| totals.disks)?;
+    let bytes = totals.read_bytes.saturating_add(totals.write_bytes);
+    // Firmware reads the boot sector each time.
     let (kind, text) = match bytes {
-        0 if whole_lives >= 2 => {
-            (Kind::ResetsBare, "between its restarts the guest never touched its disks".to_owned())
+        0..=65_536 if first != last => {
+            (Kind::ResetsBare, "between its restarts the guest did nothing with its disks".to_owned())
         }
         1_048_576.. => {
             (Kind::ResetsWithWork, format!("between its restarts the guest moved {} MiB", bytes >> 20))
         }
         _ => return None,
     };
-    Some(Clue::new(kind, at, Source::Probe, text))
+    Some(Clue::new(kind, last, Source::Probe, text))
 }
 
 fn ender(case: &Case<'_>) -> Option<Clue> {
     let at = case.marks.told.or(case.marks.gone).unwrap_or(case.until);
     let kind = match (case.end.outcome, &case.end.by) {
-        (Outcome::Crashed, Ender::Guest) => return panicked(case),
+        (Outcome::Crashed, Ender::Guest) => Kind::Panicked,
         (Outcome::Crashed, Ender::Qemu) => Kind::QemuCrashed,
         (Outcome::Crashed, _) => Kind::Vanished,
         (_, Ender::Stranger(..)) => Kind::Signalled,
         (_, Ender::OomKiller) => Kind::OomKilled,
         (_, Ender::Console) => Kind::Console,
-        (Outcome::Hard, Ender::Libvirt) if asked(case) => return None,
+        (Outcome::Hard, Ender::Libvirt) if asked(case) || was_asked_before(case) => return None,
         (Outcome::Hard, Ender::Libvirt) if case.sight.earlier_presses => Kind::DestroyUnasked,
         (Outcome::Hard, Ender::Libvirt) => Kind::DestroyUnseen,
         _ => return None,
     };
-    let at = if kind == Kind::QemuCrashed { case.marks.gone.unwrap_or(at) } else { at };
+    let at = match kind {
+        Kind::QemuCrashed => case.marks.gone.unwrap_or(at),
+        Kind::Panicked => case.first(|sign| matches!(sign, Sign::GuestPanicked)).unwrap_or(at),
+        _ => at,
+    };
     Some(Clue::fact(kind, at))
 }
 
@@ -207,9 +236,9 @@ fn asked(case: &Case<'_>) -> bool {
     matches!(case.path, Path::Acpi | Path::Agent)
 }
 
-fn panicked(case: &Case<'_>) -> Option<Clue> {
-    let at = case.first(|sign| matches!(sign, Sign::GuestPanicked));
-    Some(Clue::fact(Kind::Panicked, at.or(case.marks.told).unwrap_or(case.until)))
+/// The guest was asked not long before, and that attempt came to another end.
+fn was_asked_before(case: &Case<'_>) -> bool {
+    case.recent(limits::PATIENCE).filter_map(|fact| fact.sign()).any(attempt::is_soft_request)
 }
 
 /// The phase that took most of the time, where it took long.
@@ -228,7 +257,10 @@ fn long_phase(case: &Case<'_>) -> Option<Clue> {
                 PhaseName::Deliver => return None,
                 PhaseName::Notice => Kind::NoticeLong,
                 PhaseName::Guest => Kind::GuestLong,
+                PhaseName::Poweroff if libvirt_was_late(case, length) => Kind::LibvirtLate,
                 PhaseName::Poweroff => Kind::PoweroffLong,
+                // It was told to end in the middle of its flush.
+                PhaseName::Teardown if case.never_flushed() => Kind::PoweroffLong,
                 PhaseName::Teardown => Kind::TeardownLong,
                 PhaseName::Release => Kind::ReleaseLong,
             };
@@ -238,4 +270,14 @@ fn long_phase(case: &Case<'_>) -> Option<Clue> {
         }
     }
     None
+}
+
+/// QEMU had long flushed its disks, and nobody ended it.
+fn libvirt_was_late(case: &Case<'_>, poweroff: u64) -> bool {
+    let flushed = case
+        .attempt
+        .signs()
+        .find(|(fact, sign)| matches!(sign, Sign::VmStop { .. }) && Some(fact.boot_ns) >= case.marks.s5);
+    let told = case.marks.told.unwrap_or(case.until);
+    flushed.is_some_and(|(fact, _)| told.saturating_sub(fact.boot_ns) * 2 >= poweroff)
 }

@@ -13,6 +13,10 @@ use crate::phases::seconds;
 const SUSTAINED: f64 = 131_072.0;
 /// Reading and writing at this rate is more than a system does that only waits.
 const HEAVY: f64 = 524_288.0;
+/// So long a guest has to go on in the same way for that to be its usual way, in nanoseconds.
+const LONG_AT_IT: u64 = 180_000_000_000;
+/// What work is worth then.
+const USUAL: f64 = 0.4;
 /// A guest that moves so much to and from its disks gets on with something, in bytes per second.
 const PROGRESS: f64 = 65_536.0;
 /// A guest that worked for so many seconds has begun to do something.
@@ -22,6 +26,8 @@ const LAST: u64 = 3_000_000_000;
 /// Above this share of one CPU a guest that answers nothing spins; below the other it is halted.
 const SPINNING: f64 = 0.9;
 const HALTED: f64 = 0.05;
+/// A guest that wants a CPU all the time must have had this much of it to have run at all.
+const RAN_AT_LEAST: f64 = 0.05;
 
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     let mut clues = Vec::new();
@@ -40,24 +46,37 @@ pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     clues
 }
 
-fn clue(kind: Kind, at: u64, text: String) -> Option<Clue> {
-    Some(Clue::new(kind, at, Source::Probe, text))
+fn clue(kind: Kind, at: u64, text: String) -> Clue {
+    Clue::new(kind, at, Source::Probe, text)
 }
 
 /// What the guest did after it took the request.
 fn after(case: &Case<'_>, heard: u64) -> Vec<Clue> {
     let end = case.guests_end();
     let Some(totals) = case.totals(heard, end) else { return Vec::new() };
-    let mut clues = Vec::new();
-    clues.extend(still_working(case, end));
-    clues.extend(sustained_writes(&totals, end));
+    let strength = if is_usual(case, heard, end) { USUAL } else { 1.0 };
+    let at_work = still_working(case, end).into_iter().chain(sustained_writes(&totals, end));
+    let mut clues: Vec<Clue> = at_work.map(|clue| Clue { strength, ..clue }).collect();
     clues.extend(idle(case, &totals, heard, end));
     clues
 }
 
+/// Work that goes on for long just as it was right after the request may be what this guest does all
+/// the time: what it did before was not measured.
+fn is_usual(case: &Case<'_>, heard: u64, end: u64) -> bool {
+    let (Some(early), Some(late)) =
+        (case.totals(heard, heard + LAST), case.totals(end.saturating_sub(LAST), end))
+    else {
+        return false;
+    };
+    let (early, late) = (early.bytes_a_second(), late.bytes_a_second());
+    end.saturating_sub(heard) >= LONG_AT_IT && early < 1.5 * late && late < 1.5 * early
+}
+
 fn sustained_writes(totals: &Totals, end: u64) -> Option<Clue> {
     let rate = bytes(totals.write_bytes) / totals.seconds;
-    if totals.seconds < seconds(limits::LONG)
+    if !totals.disks
+        || totals.seconds < seconds(limits::LONG)
         || totals.busy_seconds < 0.5 * totals.seconds
         || rate < SUSTAINED
     {
@@ -67,9 +86,9 @@ fn sustained_writes(totals: &Totals, end: u64) -> Option<Clue> {
         "the guest wrote {} in {:.0} s and used {:.1} CPUs",
         mebibytes(totals.write_bytes),
         totals.seconds,
-        totals.cpus()
+        totals.cpus_used()
     );
-    clue(Kind::SustainedWrites, end, text)
+    Some(clue(Kind::SustainedWrites, end, text))
 }
 
 /// Cut off by libvirt in the middle of work. A busy CPU alone is no progress: it may be what the guest
@@ -84,30 +103,32 @@ fn still_working(case: &Case<'_>, end: u64) -> Option<Clue> {
         "in its last {:.0} s the guest wrote {} and used {:.1} CPUs",
         seconds(end - from),
         mebibytes(totals.write_bytes),
-        totals.cpus()
+        totals.cpus_used()
     );
-    let at_work = totals.busy_seconds >= 0.5 * totals.seconds && totals.bytes_a_second() >= PROGRESS;
-    if at_work { clue(Kind::StillWorking, end, text) } else { None }
+    let at_work =
+        totals.disks && totals.busy_seconds >= 0.5 * totals.seconds && totals.bytes_a_second() >= PROGRESS;
+    at_work.then(|| clue(Kind::StillWorking, end, text))
 }
 
 fn idle(case: &Case<'_>, totals: &Totals, heard: u64, end: u64) -> Option<Clue> {
     let since = case.run.activity.idle_tail(heard, end)?;
-    if end - since < limits::IDLE || totals.inflight > 0 {
+    let measured = totals.disks && totals.cpus && case.sight.intact;
+    if !measured || end - since < limits::IDLE || totals.inflight > 0 {
         return None;
     }
     let length = seconds(end - since);
     if totals.busy_seconds >= BEGAN_TO_WORK {
         let text =
             format!("the guest worked for {:.1} s, then it was idle for {length:.0} s", totals.busy_seconds);
-        return clue(Kind::WorkedThenIdle, since, text);
+        return Some(clue(Kind::WorkedThenIdle, since, text));
     }
     // A guest that powered off was not idle for good.
     let powered_off = case.marks.s5.is_some();
     let text = format!(
         "the guest was idle for {length:.0} s: no disk writes to speak of, {:.2} CPUs",
-        totals.cpus()
+        totals.cpus_used()
     );
-    if powered_off { None } else { clue(Kind::IdleAtOnce, since, text) }
+    (!powered_off).then(|| clue(Kind::IdleAtOnce, since, text))
 }
 
 /// What the guest did that never took the request.
@@ -119,19 +140,21 @@ fn unheard(case: &Case<'_>) -> Option<Clue> {
     case.first(|sign| matches!(sign, Sign::PowerButton { enabled: Some(false) }))?;
     let totals = heavy(case, case.marks.request, end)?;
     let text = format!("meanwhile the guest moved {} to and from its disks", moved(&totals));
-    clue(Kind::HeavyUnarmed, end, text)
+    Some(clue(Kind::HeavyUnarmed, end, text))
 }
 
 fn unresponsive(case: &Case<'_>, sci: u64, end: u64) -> Option<Clue> {
-    let totals = case.totals(sci, end).filter(|totals| totals.seconds >= 2.0)?;
+    let measured = |totals: &Totals| totals.seconds >= 2.0 && totals.cpus && totals.disks;
+    let totals = case.totals(sci, end).filter(|totals| measured(totals) && case.sight.acknowledgement)?;
+    let ran = totals.run / totals.seconds;
     let wanted = (totals.run + totals.wait) / totals.seconds;
     let untouched = totals.requests == 0 && totals.inflight == 0;
-    if wanted >= SPINNING && untouched {
-        let text = format!("its vCPUs ran all the time ({wanted:.1} CPUs) and touched no disk");
-        return clue(Kind::Spinning, end, text);
+    if wanted >= SPINNING && ran >= RAN_AT_LEAST && untouched {
+        let text = format!("its vCPUs were busy all the time ({ran:.1} CPUs used) and touched no disk");
+        return Some(clue(Kind::Spinning, end, text));
     }
     let text = format!("its vCPUs were halted ({wanted:.2} CPUs)");
-    if wanted < HALTED && untouched { clue(Kind::Halted, end, text) } else { None }
+    (wanted < HALTED && untouched).then(|| clue(Kind::Halted, end, text))
 }
 
 /// A machine that was started lately, whose agent has not come up yet, and that is busy with its
@@ -139,7 +162,7 @@ fn unresponsive(case: &Case<'_>, sci: u64, end: u64) -> Option<Clue> {
 fn initialising(case: &Case<'_>) -> Option<Clue> {
     let end = case.guests_end();
     let age = end.saturating_sub(case.run.process_start()?);
-    if age > limits::YOUNG || !case.port?.was_never_open(end) {
+    if age > limits::YOUNG || !case.sight.intact || !case.port?.was_never_open(end) {
         return None;
     }
     let totals = heavy(case, case.marks.request, end)?;
@@ -148,26 +171,30 @@ fn initialising(case: &Case<'_>) -> Option<Clue> {
         seconds(age),
         moved(&totals)
     );
-    clue(Kind::Initialising, end, text)
+    Some(clue(Kind::Initialising, end, text))
 }
 
 fn heavy(case: &Case<'_>, from: u64, to: u64) -> Option<Totals> {
     let long = |totals: &Totals| totals.seconds >= seconds(limits::LONG);
-    case.totals(from, to).filter(|totals| long(totals) && totals.bytes_a_second() >= HEAVY)
+    case.totals(from, to).filter(|totals| totals.disks && long(totals) && totals.bytes_a_second() >= HEAVY)
 }
 
 /// The agent is an ordinary service: while its port is open, those have not been stopped yet.
 fn port(case: &Case<'_>, heard: u64) -> Option<Clue> {
     let end = case.guests_end();
+    // Cut off before it took the request; or a change may have been lost.
+    if end < heard || !case.sight.intact {
+        return None;
+    }
     let port = case.port.filter(|port| port.is_open(heard) == Some(true))?;
     let closed = port.closed_between(heard, end).unwrap_or(end);
     let (open, gone) = (closed - heard, end - closed);
     if gone >= limits::LONG && gone > open {
         let text = format!("the agent's port was closed {:.1} s before the end", seconds(gone));
-        return clue(Kind::AgentClosed, closed, text);
+        return Some(clue(Kind::AgentClosed, closed, text));
     }
     let text = format!("the agent's port stayed open for {:.1} s after the request", seconds(open));
-    if open >= limits::LONG { clue(Kind::AgentOpen, closed, text) } else { None }
+    (open >= limits::LONG).then(|| clue(Kind::AgentOpen, closed, text))
 }
 
 fn moved(totals: &Totals) -> String {
