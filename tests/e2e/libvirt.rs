@@ -3,10 +3,10 @@
 use softoff_guest::{Plan, Role};
 use softoff_journal::record::{LibvirtCall, Sign};
 use softoff_journal::{Event, Reader};
-use softoff_lab::{DomainSpec, Guest, Lab, Machine, wait};
+use softoff_lab::{DomainSpec, Guest, Lab, Machine, Stage, wait};
 use std::time::Duration;
 
-use crate::stage::{self, Stage};
+use crate::stage;
 
 /// Time for the recorder to write what it has seen, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ fn a_request_is_followed_from_libvirt_to_qemu_and_a_refusal_is_told() {
     if !stage::is_possible() {
         return;
     }
-    let lab = &Stage::shared().lab;
+    let lab = &stage::shared().lab;
     let guest = lab.boot(&DomainSpec::new("asked", Machine::Q35, Plan::new(Role::Clean))).unwrap();
     guest.wait_until_ready().unwrap();
     let pid = pid(&guest);
@@ -100,11 +100,13 @@ fn a_libvirt_that_was_restarted_is_followed_until_it_has_destroyed() {
     guest.wait_until_off().unwrap();
     let destroyed = answer(LibvirtCall::Destroy, false);
     let signs = signs(lab, pid, &destroyed);
+    // On a busy machine QEMU may not be gone in the 10 s after which libvirt kills it.
+    let exit = signs.iter().find(|sign| matches!(sign, Sign::Exit { .. })).cloned().unwrap_or_else(exit);
     let told = [
         call(LibvirtCall::Reset, 0),
         answer(LibvirtCall::Reset, false),
         call(LibvirtCall::Destroy, 0),
-        exit(),
+        exit,
         destroyed,
     ];
     assert!(in_order(&signs, &told), "{signs:?}");

@@ -122,6 +122,7 @@ impl<'a> Play<'a> {
         spec.kernel_arguments = hardware.kernel_arguments;
         spec.vcpus = hardware.vcpus;
         spec.acpi = hardware.acpi;
+        spec.agent_channel = true;
         spec.panic_notifier = hardware.panic_notifier;
         spec.memory_in_file = hardware.memory_in_file;
         let image = self.create_image(&spec)?;

@@ -15,8 +15,9 @@ const MEMORY_IN_FILE: &str = "<memoryBacking><source type='file'/><access mode='
 /// QEMU as Debian installs it.
 const EMULATOR: &str = "/usr/bin/qemu-system-x86_64";
 
-/// The name of the agent's port, by which guest and libvirt find each other.
-const AGENT_PORT: &str = "org.qemu.guest_agent.0";
+/// The agent's port, which guest and libvirt find each other by.
+const AGENT_CHANNEL: &str =
+    "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
 
 /// How long the firmware shows its boot menu, in milliseconds: as long as SeaBIOS can.
 const MENU_TIMEOUT: u32 = 65_535;
@@ -78,6 +79,8 @@ pub struct DomainSpec {
     pub acpi: bool,
     /// Its disk, besides a boot sector's.
     pub disk: Option<Disk>,
+    /// It has a channel for a guest agent.
+    pub agent_channel: bool,
     /// It has a panic notifier (pvpanic).
     pub panic_notifier: bool,
     /// The QEMU it runs under.
@@ -105,6 +108,7 @@ impl DomainSpec {
             vcpus: 1,
             acpi: true,
             disk: None,
+            agent_channel: false,
             panic_notifier: false,
             emulator: EMULATOR.into(),
             environment: Vec::new(),
@@ -146,7 +150,7 @@ impl DomainSpec {
     {sector}
     {disk}
     <serial type='file'><source path='{console}'/></serial>
-    <channel type='unix'><target type='virtio' name='{AGENT_PORT}'/></channel>
+    {agent_channel}
     <controller type='usb' model='none'/>
     <video><model type='vga'/></video>
     <memballoon model='none'/>
@@ -165,6 +169,7 @@ impl DomainSpec {
             sector = self.sector(),
             disk = self.disk.as_ref().map(Disk::xml).unwrap_or_default(),
             console = text(console),
+            agent_channel = if self.agent_channel { AGENT_CHANNEL } else { "" },
             panic_notifier = if self.panic_notifier { "<panic model='isa'/>" } else { "" },
             environment = self.environment_xml(),
         )
