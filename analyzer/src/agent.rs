@@ -27,8 +27,8 @@ impl Port {
         }
         let at_first = is_from_start(run, *found_at).then_some((*found_at, false));
         let seen = run.sightings.iter().filter_map(|sighting| Some((sighting.at, sighting.agent_open?)));
-        let changed = run.in_order().into_iter().filter_map(|fact| change(fact, channel));
-        let mut changes: Vec<(u64, bool)> = at_first.into_iter().chain(seen).chain(changed).collect();
+        let later = run.in_order().into_iter().filter_map(|fact| change(fact, channel));
+        let mut changes: Vec<(u64, bool)> = at_first.into_iter().chain(seen).chain(later).collect();
         changes.sort_by_key(|(at, _)| *at);
         Some(Self { changes })
     }

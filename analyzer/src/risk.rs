@@ -13,7 +13,8 @@ pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
     if !matches!(case.end.outcome, Outcome::Hard | Outcome::Crashed) && !case.was_cut_in_flush() {
         return None;
     }
-    let stopped = case.marks.told.or(case.marks.gone).unwrap_or(case.until);
+    let told = case.marks.told.filter(|_| !case.was_cut_in_flush());
+    let stopped = told.or(case.marks.gone).unwrap_or(case.until);
     let opened = case.run.activity.opened_for(case.marks.request, stopped).map(|(opened, _)| opened);
     let whole = case.totals(case.marks.request, stopped);
     let last = case.totals(stopped.saturating_sub(LAST).max(case.marks.request), stopped);

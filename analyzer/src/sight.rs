@@ -15,6 +15,7 @@ const FOUND_AT_START: u64 = 3_000_000_000;
 
 /// What could have been seen of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each could be seen or not, whatever the others")]
 pub struct Sight {
     /// The best source that covered it from its first sign to its last.
     pub tier: Tier,

@@ -55,10 +55,9 @@ pub fn last_words(log: &[u8]) -> LastWords {
     let mut words = LastWords::default();
     for line in log[..end].rsplit(|&byte| byte == b'\n') {
         match libvirt_line(line) {
-            Some(Line::StartingUp) => break,
             Some(Line::ShuttingDown(reason)) if words.reason.is_none() => words.reason = Some(reason),
-            // The end before.
-            Some(Line::ShuttingDown(_)) => break,
+            // The beginning of this run, or the end of the one before.
+            Some(Line::StartingUp | Line::ShuttingDown(_)) => break,
             None if words.terminated.is_none() => words.terminated = termination(line),
             None => {}
         }

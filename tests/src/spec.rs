@@ -62,6 +62,7 @@ pub enum Disk {
 
 /// The description of a domain.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "parts that a machine has or has not")]
 pub struct DomainSpec {
     /// libvirt's name for it.
     pub name: String,
