@@ -8,7 +8,8 @@ use proptest::sample::select;
 use softoff_analyzer::episode::Outcome;
 use softoff_analyzer::{AsOf, Cause, Episode};
 use softoff_journal::record::{
-    Coverage, Loss, LossStage, Operation, ProcessId, Sender, ShutoffReason, Sign, TracerState,
+    Activity, Bin, Coverage, HostLoad, LibvirtCall, Loss, LossStage, Operation, ProcessId, Sender,
+    ShutoffReason, Sign, TracerState, Window, WindowState,
 };
 use softoff_journal::{Event, Record};
 use story::{BOOT, Story};
@@ -73,13 +74,59 @@ fn signs() -> impl Strategy<Value = Sign> {
         cause.clone().prop_map(|cause| Sign::ShutdownRequest { cause }),
         cause.clone().prop_map(|cause| Sign::ResetRequest { cause }),
         (any::<bool>(), cause).prop_map(|(guest, cause)| Sign::Shutdown { guest, cause }),
-        select(vec!["postmigrate", "running", "io-error"])
+        select(vec!["postmigrate", "running", "io-error", "paused", "suspended"])
             .prop_map(|state| Sign::RunState { state: state.to_owned() }),
         any::<u64>().prop_map(|duration_ns| Sign::VmStop { duration_ns }),
         Just(Sign::GuestPanicked),
+        Just(Sign::OomKill),
+        any::<bool>().prop_map(|open| Sign::VserportChange { id: "channel0".to_owned(), open }),
+        (calls(), 0..4_u32).prop_map(|(call, flags)| Sign::LibvirtCall { call, flags }),
+        (calls(), any::<bool>()).prop_map(|(call, failed)| Sign::LibvirtReturn { call, failed }),
         (any::<i32>(), sender).prop_map(|(signal, sender)| Sign::Signal { signal, sender }),
         any::<(Option<i32>, Option<i32>)>().prop_map(|(status, signal)| Sign::Exit { status, signal }),
     ]
+}
+
+fn calls() -> impl Strategy<Value = LibvirtCall> {
+    select(vec![LibvirtCall::Shutdown, LibvirtCall::Destroy, LibvirtCall::Reboot, LibvirtCall::Reset])
+}
+
+/// Any numbers, and numbers as they are.
+fn bins() -> impl Strategy<Value = Bin> {
+    let number = || prop_oneof![3 => 0..1_000_000_u64, 1 => any::<u64>()];
+    let blocks = (number(), number(), number(), number(), number(), number());
+    (blocks, number(), number(), number(), number(), number()).prop_map(
+        |(
+            (reads, read_bytes, writes, write_bytes, flushes, failed),
+            inflight,
+            stalled_ms,
+            unflushed_bytes,
+            run_us,
+            wait_us,
+        )| Bin {
+            reads,
+            read_bytes,
+            writes,
+            write_bytes,
+            flushes,
+            failed,
+            inflight,
+            stalled_ms,
+            unflushed_bytes,
+            run_us,
+            wait_us,
+        },
+    )
+}
+
+fn activities() -> impl Strategy<Value = (u32, Vec<Bin>, HostLoad)> {
+    let host = any::<(Option<u64>, Option<u64>)>();
+    let host = host.prop_map(|(throttled_us, stopped_us)| HostLoad {
+        throttled_us,
+        stopped_us,
+        ..HostLoad::default()
+    });
+    (prop_oneof![3 => Just(100_u32), 1 => any::<u32>()], vec(bins(), 0..12), host)
 }
 
 fn steps() -> impl Strategy<Value = Story> {
@@ -105,6 +152,8 @@ fn steps() -> impl Strategy<Value = Story> {
         4 => signs().prop_map(Step::Sign),
         2 => (operation, reason).prop_map(|(operation, reason)| Step::Hook(operation, reason)),
         1 => Just(Step::Watch),
+        2 => activities().prop_map(|(bin_ms, bins, host)| Step::Activity(bin_ms, bins, host)),
+        1 => any::<bool>().prop_map(Step::Window),
         1 => any::<u64>().prop_map(|count| Step::Loss(count / 1000)),
     ];
     vec((-200.0..20_000.0_f64, 0..3_u64, step), 0..40).prop_map(|steps| {
@@ -113,7 +162,16 @@ fn steps() -> impl Strategy<Value = Story> {
             match step {
                 Step::Sign(sign) => story.sign(seconds, sign),
                 Step::Hook(operation, reason) => story.hook(seconds, operation, reason),
-                Step::Watch => story.found(seconds, Coverage::Symbols),
+                Step::Watch => story.found_with_agent(seconds, Coverage::Symbols, Some(true)),
+                Step::Window(open) => {
+                    let state = if open { WindowState::Opened } else { WindowState::Closed };
+                    let process = story.process;
+                    story.record(seconds, Event::Window(Window { process, state, missing: Vec::new() }))
+                }
+                Step::Activity(bin_ms, bins, host) => {
+                    let process = story.process;
+                    story.record(seconds, Event::Activity(Activity { process, bin_ms, vcpus: 2, bins, host }))
+                }
                 Step::Loss(count) => story.record(
                     seconds,
                     Event::Loss(Loss { stage: LossStage::RingBuffer, count, process: None }),
@@ -129,6 +187,8 @@ enum Step {
     Hook(Operation, Option<ShutoffReason>),
     Watch,
     Loss(u64),
+    Window(bool),
+    Activity(u32, Vec<Bin>, HostLoad),
 }
 
 /// The records that come within the reordering window of the request, in any order, after those
