@@ -89,13 +89,19 @@ pub struct Cli {
         value_name = "TIME",
         env = "SOFTOFF_SLOW_AFTER",
         default_value = "60s",
-        value_parser = humantime::parse_duration
+        value_parser = length
     )]
     slow_after: Duration,
     #[command(flatten, next_help_heading = "Global options")]
     colour: colorchoice_clap::Color,
     #[command(subcommand)]
     verb: Verb,
+}
+
+/// A length of time as people type it.
+fn length(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "expected a length of time such as 90s, 5min or 1h".to_owned())
 }
 
 #[derive(Debug, Subcommand)]

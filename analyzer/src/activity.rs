@@ -37,6 +37,8 @@ pub struct Timeline {
     loads: Vec<Load>,
     /// Boot clock of each opening, with what is not measured since.
     openings: Vec<(u64, Vec<MissingSentinel>)>,
+    /// The last window was closed.
+    closed: bool,
 }
 
 /// One bin in its place.
@@ -136,6 +138,7 @@ impl Timeline {
 
     /// Takes note of a window.
     pub fn note(&mut self, boot_ns: u64, window: &Window) {
+        self.closed = window.state == WindowState::Closed;
         match (window.state, self.openings.last_mut()) {
             (WindowState::Opened, _) => self.openings.push((boot_ns, window.missing.clone())),
             // Only at its end it is known what found no room.
@@ -150,6 +153,7 @@ impl Timeline {
         self.stretches.sort_by_key(|stretch| stretch.from);
         self.loads.extend(other.loads);
         self.openings.extend(other.openings);
+        self.closed |= other.closed;
     }
 
     /// Puts each two of the older stretches together, so that memory stays bounded.
@@ -169,6 +173,13 @@ impl Timeline {
         if self.loads.len() > limits::STRETCHES_PER_RUN {
             self.loads.drain(..self.loads.len() / 2);
         }
+    }
+
+    /// Up to when a window that was opened after `from` and never closed has records: while it is open
+    /// the tracer writes at least every ten seconds.
+    pub fn open_until(&self, from: u64) -> Option<u64> {
+        let open = self.openings.last().filter(|_| !self.closed)?.0;
+        (open >= from).then(|| self.stretches.last().map_or(open, |stretch| stretch.to.max(open)))
     }
 
     /// When counting began for what happens at `boot_ns`, and what is not counted.

@@ -6,16 +6,36 @@
 use crate::cause::Cause;
 use crate::classify::Finding;
 use crate::episode::{Outcome, Path};
-use crate::outcome::End;
+use crate::outcome::{End, Ender};
 
 /// Advice that fits the finding, most urgent first.
-pub fn advice(finding: &Finding, end: &End, path: Path) -> Vec<String> {
+/// `gone`: QEMU is. `domain`: how to name the domain in a command.
+pub fn advice(finding: &Finding, end: &End, path: Path, gone: bool, domain: &str) -> Vec<String> {
     let code = finding.cause.code;
     let advice: Vec<&str> = match code {
         Cause::None if finding.cause.confidence == 0.0 => unknown(path).to_vec(),
-        code => of_cause(code).to_vec(),
+        code => special(code, end, gone).unwrap_or_else(|| of_cause(code)).to_vec(),
     };
-    advice.into_iter().map(|text| in_time(text, end.outcome)).collect()
+    advice.into_iter().map(|text| in_time(text, end.outcome).replace("DOMAIN", domain)).collect()
+}
+
+/// Where the end itself tells more than the cause.
+fn special(code: Cause, end: &End, gone: bool) -> Option<&'static [&'static str]> {
+    match (code, &end.by) {
+        (Cause::HostKilled, Ender::OomKiller) => Some(&[
+            "Now: look in the kernel log (dmesg) for what took the memory, and whether the host was out of it or the VM's own limit was reached.",
+            "For good: less overcommitment of memory, swap, or a higher limit for the VM (<memtune><hard_limit>): QEMU needs more than the guest's memory.",
+        ]),
+        (Cause::HostKilled, Ender::Stranger(..)) => Some(&[
+            "Now: the evidence names the process that sent the signal, with its pid; find out who runs it and why.",
+            "For good: let VMs be ended through libvirt only: virsh shutdown, or virsh destroy where it must be.",
+        ]),
+        (Cause::GuestSleep, _) if end.outcome == Outcome::Slept && gone => Some(&[
+            "Now: the guest hibernated (S4): it is off, and goes on from where it was when it is started (virsh start DOMAIN). Until then its disk holds a hibernation image: do not mount or change it elsewhere.",
+            "For good: keep the guest from hibernating: <pm><suspend-to-disk enabled='no'/></pm> in the domain, and in Windows powercfg /h off and the power-button action \"shut down\".",
+        ]),
+        _ => None,
+    }
 }
 
 /// What can be done while the guest still runs is for the next time once it does not.
@@ -46,7 +66,7 @@ const ADVICE: &[(Cause, &[&str])] = &[
         Cause::GuestNotListening,
         &[
             "While it runs: nothing in the guest listens to the power button, so asking again helps only once its system has started. Look at its console; if it is in firmware or a boot loader, wait for the system and ask again.",
-            "For good: let the guest enable ACPI (<features><acpi/></features>, no acpi=off, a driver for the power button such as Linux's button module), and ask only after the guest has finished booting.",
+            "For good: let the guest enable ACPI (<features><acpi/></features> in the domain, without which no PM1 block takes a press; no acpi=off, a driver for the power button such as Linux's button module), and ask only after the guest has finished booting.",
         ],
     ),
     (
@@ -60,7 +80,7 @@ const ADVICE: &[(Cause, &[&str])] = &[
     (
         Cause::GuestSleep,
         &[
-            "While it runs: a guest in S3 is not off: virsh dompmwakeup DOMAIN wakes it; then ask again. One in S4 has saved itself to its disk, and goes on from there when it is started.",
+            "While it runs: a guest in S3 is not off: virsh dompmwakeup DOMAIN wakes it; then ask again.",
             "For good: keep the guest from sleeping: <pm><suspend-to-mem enabled='no'/><suspend-to-disk enabled='no'/></pm> in the domain, and in Windows powercfg /h off and the power-button action \"shut down\".",
         ],
     ),
@@ -95,7 +115,7 @@ const ADVICE: &[(Cause, &[&str])] = &[
     (
         Cause::HostQemuCrash,
         &[
-            "Now: look above the end of /var/log/libvirt/qemu/DOMAIN.log for an assertion, and for a core dump of QEMU.",
+            "Now: look above the end of /var/log/libvirt/qemu/DOMAIN.log for an assertion, and for a core dump of QEMU. After SIGBUS look at what backs the guest's memory (a full tmpfs, hugepages, bad RAM: dmesg).",
             "For good: report it with the log, the core and QEMU's version, and check whether a newer QEMU fixes it.",
         ],
     ),
@@ -180,7 +200,7 @@ const ADVICE: &[(Cause, &[&str])] = &[
         Cause::HostStorage,
         &[
             "While it runs: look at the storage behind the domain's disks (virsh domblklist DOMAIN, the kernel log, the NFS, iSCSI or Ceph server): requests do not complete. Do not cut the power to help: what the guest has in flight would be lost.",
-            "For good: find out why storage stalled at that time; raise I/O limits that are too low for the flush of a shutdown (virsh blkdeviotune DOMAIN DISK).",
+            "For good: find out why storage stalled at that time, and whether an I/O limit was set that is too low for a shutdown (virsh blkdeviotune DOMAIN DISK).",
         ],
     ),
     (
@@ -207,7 +227,7 @@ const ADVICE: &[(Cause, &[&str])] = &[
     (
         Cause::HostTeardown,
         &[
-            "Now: the guest itself was off long before. Look at what came after it: other scripts under /etc/libvirt/hooks, large or pinned memory, passed-through devices, network storage that closes slowly.",
+            "Now: the guest itself was off long before. Where the time went by in teardown, QEMU was slow to end: large or pinned memory, passed-through devices, storage that closes slowly. Where it went by in release, libvirt was: other scripts under /etc/libvirt/hooks, the labels of many files, networks.",
             "For good: make hook scripts return at once; libvirt runs them one after the other for all VMs of the host.",
         ],
     ),

@@ -9,11 +9,11 @@ use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
 use crate::classify;
 use crate::clue::{self, Case};
-use crate::episode::{Completeness, Domain, Episode, Path, Qemu, Request, SCHEMA};
+use crate::episode::{Completeness, Domain, Episode, Outcome, Path, Qemu, Request, SCHEMA};
 use crate::evidence;
 use crate::gather::{Lost, Watch};
 use crate::marks::Marks;
-use crate::outcome;
+use crate::outcome::{self, End};
 use crate::phases::{phases, seconds};
 use crate::risk;
 use crate::run::{Fact, Run};
@@ -57,8 +57,8 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
     let case = Case { run, attempt, marks, end, path, verdict, sight, port, until };
     let clues = clue::clues(&case);
     let finding = classify::classify(&case, &clues);
-    let (phases, gaps) = phases(attempt, marks);
-    let asked = request_seen(attempt, path);
+    let (phases, gaps) = phases(attempt, marks, path == Path::Agent && case.heard().is_some());
+    let asked = request_seen(attempt, path, end);
     Episode {
         schema: SCHEMA.to_owned(),
         id: id(run, attempt),
@@ -73,7 +73,7 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
         duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
         phases,
         evidence: evidence::evidence(&case, &clues, &finding),
-        advice: advice::advice(&finding, end, path),
+        advice: advice::advice(&finding, end, path, marks.gone.is_some(), &in_commands(run)),
         risk: risk::risk(&case, &clues),
         completeness: Completeness {
             tier: sight.tier,
@@ -104,9 +104,24 @@ fn ended_at(attempt: &Attempt<'_>, marks: &Marks) -> Option<u64> {
 }
 
 /// The fact that shows the request. Without a probe the first fact is already its end.
-fn request_seen<'a>(attempt: &Attempt<'a>, path: Path) -> Option<&'a Fact> {
+fn request_seen<'a>(attempt: &Attempt<'a>, path: Path, end: &End) -> Option<&'a Fact> {
     let first = attempt.facts.first().filter(|fact| fact.sign().is_some());
-    first.copied().filter(|_| path != Path::None)
+    first.copied().filter(|_| path != Path::None || is_left(end))
+}
+
+/// The domain as it can be pasted into a command: by its name where no shell could read more into it.
+fn in_commands(run: &Run) -> String {
+    let plain = |name: &&String| {
+        let harmless = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        !name.is_empty() && !name.starts_with('-') && name.bytes().all(harmless)
+    };
+    let name = run.name.as_ref().filter(plain).cloned();
+    name.or_else(|| run.uuid.map(|uuid| uuid.to_string())).unwrap_or_else(|| "DOMAIN".to_owned())
+}
+
+/// Saved or migrated: when that was, its end tells.
+fn is_left(end: &End) -> bool {
+    matches!(end.outcome, Outcome::Saved | Outcome::Migrated)
 }
 
 fn domain(run: &Run) -> Domain {

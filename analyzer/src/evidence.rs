@@ -22,7 +22,13 @@ pub fn evidence(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<Evide
     let (attempt, marks) = (case.attempt, case.marks);
     let found = case.run.watched.as_ref().and_then(|(_, process)| process.agent.as_ref());
     let agent = found.map(|channel| channel.port.as_str());
-    let mut told = facts(&Teller { attempt, marks, agent });
+    let mut told = facts(&Teller {
+        attempt,
+        marks,
+        agent,
+        pid: case.run.process.map(|process| process.pid),
+        acknowledged: acknowledgements(case),
+    });
     let causes = judged_by(finding);
     for clue in clues {
         let weight =
@@ -37,6 +43,18 @@ pub fn evidence(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<Evide
     }
     told.sort_by(|a, b| a.at_seconds.total_cmp(&b.at_seconds));
     told
+}
+
+/// The first acknowledgement after each press.
+fn acknowledgements(case: &Case<'_>) -> Vec<u64> {
+    let after = |press: &u64| {
+        let facts = case.attempt.facts.iter().filter(|fact| fact.boot_ns >= *press);
+        facts.filter(|fact| marks::is_acknowledgement(fact)).map(|fact| fact.boot_ns).next()
+    };
+    let of_presses: Vec<u64> = case.presses().iter().filter_map(after).collect();
+    // Before the first acknowledgement that counts there is none.
+    let first = case.marks.acknowledged.unwrap_or(u64::MAX);
+    of_presses.into_iter().filter(|at| *at >= first).chain(case.marks.acknowledged).collect()
 }
 
 /// The causes that evidence is weighed by.
@@ -86,6 +104,10 @@ struct Teller<'a> {
     marks: &'a Marks,
     /// QEMU's id of the agent's port.
     agent: Option<&'a str>,
+    /// QEMU's process id.
+    pid: Option<u32>,
+    /// When the guest acknowledged each press that it did.
+    acknowledged: Vec<u64>,
 }
 
 impl Teller<'_> {
@@ -151,7 +173,7 @@ impl Teller<'_> {
 
     /// Of all register accesses only the first raise and the acknowledgement matter.
     fn register(&self, fact: &Fact, sign: &Sign) -> Option<String> {
-        if Some(fact.boot_ns) == self.marks.acknowledged && !marks::is_sci_raised(sign) {
+        if self.acknowledged.contains(&fact.boot_ns) && !marks::is_sci_raised(sign) {
             return Some("the guest acknowledged the power button (PWRBTN_STS cleared)".to_owned());
         }
         if attempt::is_s5(sign) {
@@ -170,6 +192,9 @@ impl Teller<'_> {
     }
 
     fn signal(&self, fact: &Fact, signal: i32, sender: &softoff_journal::record::Sender) -> String {
+        if Some(sender.pid) == self.pid {
+            return format!("QEMU's own {} ended it", signal_name(signal));
+        }
         let after_s5 = self.marks.s5.is_some_and(|s5| s5 <= fact.boot_ns);
         let usual =
             if is_libvirt(sender) && after_s5 && signal == 15 { ", as after every power-off" } else { "" };

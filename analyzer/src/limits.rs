@@ -44,3 +44,6 @@ pub const IDLE: u64 = 5 * SECOND;
 
 /// A machine that was started within this time may still be on its first boot.
 pub const YOUNG: u64 = 1800 * SECOND;
+
+/// While a window is open the tracer writes at least every ten seconds; after this it is gone.
+pub const SILENCE: u64 = 30 * SECOND;

@@ -96,8 +96,11 @@ fn without_reason(
 
 /// Who ended QEMU while the guest ran, by the first sign of it.
 fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
+    // The kernel sends its signal in the name of whoever needed the memory, and says so afterwards.
+    if attempt.any(|sign| matches!(sign, Sign::OomKill)) {
+        return Some(Ender::OomKiller);
+    }
     attempt.signs().find_map(|(_, sign)| match sign {
-        Sign::OomKill => Some(Ender::OomKiller),
         Sign::Signal { signal, sender } if is_deadly_from_outside(*signal) => {
             Some(sender_of(sender, *signal))
         }
@@ -192,9 +195,10 @@ pub fn request(
         return (Path::Acpi, Some(presser(attempt)));
     }
     if let Some((at, flags)) = asked_libvirt(attempt) {
-        return (way_of(at, flags, port), Some("libvirt, on a client's behalf".to_owned()));
+        return (way_of(at, flags, port), Some(presser(attempt)));
     }
     match &end.by {
+        _ if matches!(end.outcome, Outcome::Saved | Outcome::Migrated) => (Path::None, None),
         Ender::Guest => (Path::Guest, Some("the guest, or its agent on somebody's behalf".to_owned())),
         Ender::Stranger(sender, signal) => {
             (Path::Signal, Some(format!("{} with {}", who(sender), signal_name(*signal))))
@@ -236,7 +240,11 @@ pub fn restart_was_asked(attempt: &Attempt<'_>) -> bool {
 }
 
 fn presser(attempt: &Attempt<'_>) -> String {
-    if attempt.any(|sign| matches!(sign, Sign::QmpSystemPowerdown)) {
+    if restart_was_asked(attempt) {
+        "libvirt, asked to reboot".to_owned()
+    } else if asked_libvirt(attempt).is_some() {
+        "libvirt, asked to shut down".to_owned()
+    } else if attempt.any(|sign| matches!(sign, Sign::QmpSystemPowerdown)) {
         "system_powerdown over QMP".to_owned()
     } else {
         "inside QEMU (a watchdog, VNC or IPMI), or over QMP unseen".to_owned()

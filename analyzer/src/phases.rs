@@ -4,15 +4,31 @@ use crate::attempt::{self, Attempt, Close};
 use crate::episode::{Phase, PhaseName};
 use crate::marks::Marks;
 
-/// Where the guest phase stands among all. A request that presses no button begins there.
+/// Where phases stand among all.
+const DELIVER: usize = 0;
 const GUEST: usize = 2;
+const TEARDOWN: usize = 4;
+
+/// Which phase comes first: a request through the agent, or of the guest's own, presses no button; one
+/// that never reached the guest was not delivered; and where nobody asked there is only the end.
+fn begins_in(attempt: &Attempt<'_>, marks: &Marks, through_agent: bool) -> usize {
+    if attempt.any(attempt::is_press) {
+        DELIVER
+    } else if marks.s5.is_some() || through_agent {
+        GUEST
+    } else if attempt.any(attempt::is_soft_request) {
+        DELIVER
+    } else {
+        TEARDOWN
+    }
+}
 
 /// The phases of an attempt, and sentences on the marks that are missing between them.
-pub fn phases(attempt: &Attempt<'_>, marks: &Marks) -> (Vec<Phase>, Vec<String>) {
+pub fn phases(attempt: &Attempt<'_>, marks: &Marks, through_agent: bool) -> (Vec<Phase>, Vec<String>) {
     let mut walk = Walk {
         from: marks.request,
         origin: marks.request,
-        next: if attempt.any(attempt::is_press) { 0 } else { GUEST },
+        next: begins_in(attempt, marks, through_agent),
         phases: Vec::new(),
         missing: Vec::new(),
     };
@@ -21,7 +37,9 @@ pub fn phases(attempt: &Attempt<'_>, marks: &Marks) -> (Vec<Phase>, Vec<String>)
             walk.step(index, at, marks);
         }
     }
-    if let Some(end) = ended_otherwise(attempt, marks) {
+    // The end lies in a sign, or in a mark of a phase that this attempt did not begin with.
+    let end = ended_otherwise(attempt, marks).unwrap_or(marks.last());
+    if end > walk.from {
         walk.phases.push(walk.phase(walk.next, end));
     }
     (walk.phases, walk.missing)
@@ -46,6 +64,9 @@ struct Walk {
 impl Walk {
     /// The mark that ends phase `index` was seen `at` this moment.
     fn step(&mut self, index: usize, at: u64, marks: &Marks) {
+        if index < self.next && self.phases.is_empty() {
+            return;
+        }
         let is_request = at == self.from && self.phases.is_empty() && index > 0;
         if !is_request {
             let named = if self.was_cut_off(index, marks) { self.next } else { index };
@@ -70,7 +91,6 @@ impl Walk {
     /// A guest that was told to end without having written S5 never got past the phase it was in.
     fn was_cut_off(&self, index: usize, marks: &Marks) -> bool {
         const POWEROFF: usize = 3;
-        const TEARDOWN: usize = 4;
         let reached_s5 = marks.s5.is_some();
         !reached_s5
             && (index == POWEROFF || (index == TEARDOWN && marks.told.is_none()))

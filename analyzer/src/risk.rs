@@ -24,9 +24,11 @@ pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
     }
     let written_last = last.write_bytes;
     let updating = clues.iter().any(|clue| clue.kind == Kind::SustainedWrites);
+    let crashed = case.end.outcome == Outcome::Crashed;
     let level = match (updating || written_last > 0 || whole.inflight > 0, whole.unflushed_bytes) {
         (true, _) if updating || whole.unflushed_bytes > 0 || whole.inflight > 0 => RiskLevel::High,
         (true, _) | (false, 1..) => RiskLevel::Medium,
+        (false, 0) if crashed => RiskLevel::Medium,
         (false, 0) => RiskLevel::Low,
     };
     Some(Risk {
@@ -49,11 +51,11 @@ fn text(level: RiskLevel, updating: bool, blind: f64) -> String {
              check it after the next start."
         }
         RiskLevel::Medium => {
-            "The guest had written shortly before, or not flushed all of it. Its file system may be dirty."
+            "The guest had written shortly before, had not flushed all of it, or crashed. Its file system may be dirty."
         }
         RiskLevel::Low | RiskLevel::Unknown => {
-            "Since the request nothing that the guest wrote through QEMU was left unflushed or in flight. What its \
-             applications held in memory is lost."
+            "Since the request nothing that the guest wrote through QEMU was left unflushed or in flight. What it had written \
+             before was not measured; what its applications and its page cache held in memory is lost."
         }
     };
     if blind < 0.5 { what.to_owned() } else { format!("{what} The first {blind:.1} s were not measured.") }

@@ -39,7 +39,8 @@ impl Sight {
         let first = attempt.began();
         let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns).max(until);
         let coverage = run.watched.as_ref().and_then(|(since, process)| {
-            (*since <= first && watch.covers(first, last)).then_some((*since, process.coverage))
+            let seen = *since <= first && watch.covers(first, last) && !fell_silent(run, first, last);
+            seen.then_some((*since, process.coverage))
         });
         Self {
             tier: tier(run, coverage.map(|(_, coverage)| coverage)),
@@ -62,6 +63,12 @@ fn reaches_back(run: &Run, attempt: &Attempt<'_>, watch: &Watch, since: u64) -> 
     let began = attempt.began();
     let back = began.saturating_sub(limits::PATIENCE);
     (is_from_start(run, since) || since <= back) && watch.covers(since.max(back), began)
+}
+
+/// A window is open and nothing has been recorded in it for long: the tracer is gone, whatever the
+/// journal says of its end.
+fn fell_silent(run: &Run, from: u64, until: u64) -> bool {
+    run.activity.open_until(from).is_some_and(|recorded| until.saturating_sub(recorded) > limits::SILENCE)
 }
 
 /// A request through the agent is seen only in libvirt.

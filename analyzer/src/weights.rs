@@ -80,6 +80,8 @@ weights! {
     Initialising "a young guest, busy with its disks, whose agent never came up":
         FirstBoot 4.5, Update -1.5, Impatient -4.0, NotListening -1.0,
         ButtonDisabled -3.0, LogonRequired -3.0, Tracker -3.0, AppBlocked -3.0, DisplayAsleep -3.0;
+    Computing "the guest kept a CPU busy and left its disks alone":
+        AppBlocked 1.0, SlowServices 0.5, ButtonDisabled -0.5, LogonRequired -0.5, DisplayAsleep -0.5, Update -1.0;
     AgentOpen "the agent's port stayed open: ordinary services were not stopped yet":
         Update 2.0, ButtonDisabled 0.5, LogonRequired 0.5, Tracker 0.5, AppBlocked 0.5, DisplayAsleep 0.5, SlowServices -2.0;
     AgentClosed "the agent's port was closed: ordinary services were being stopped":

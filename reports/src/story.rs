@@ -40,6 +40,8 @@ pub(crate) struct Story {
     /// Absent where it is not known, and where there is nothing to explain.
     pub cause: Option<Reason>,
     pub others: Vec<Reason>,
+    /// The others are what the cause stands for, not what may be true instead.
+    shares_its_cause: bool,
     pub advice: Vec<String>,
     pub risk: Option<Loss>,
     /// How much was seen, then what was not and what that costs.
@@ -115,6 +117,7 @@ impl Story {
             evidence: episode.evidence.iter().map(sighting).collect(),
             cause: reason(episode.cause.code, episode.cause.confidence),
             others: others(episode),
+            shares_its_cause: episode.cause.code == Cause::GuestIgnored,
             advice: all_shown(&episode.advice),
             risk: episode.risk.as_ref().map(loss),
             coverage: coverage(&episode.completeness),
@@ -138,7 +141,11 @@ impl Story {
 
     /// What stands before the other candidates.
     pub fn others_title(&self) -> &'static str {
-        if self.cause.is_some() { "Also possible:" } else { "Possible:" }
+        match &self.cause {
+            Some(_) if self.shares_its_cause => "One of these, the likeliest first:",
+            Some(_) => "Also possible:",
+            None => "Possible:",
+        }
     }
 }
 
@@ -238,11 +245,11 @@ fn headline(episode: &Episode, name: &str) -> String {
         Outcome::Slept => format!("{name} went to sleep instead of powering off{after}."),
         Outcome::Rebooted if episode.verdict == Verdict::Clean => format!("{name} restarted{within}."),
         Outcome::Rebooted => format!("{name} started again instead of powering off{after}."),
-        Outcome::Crashed => crash_headline(episode.cause.code, name, &after),
+        Outcome::Crashed => crash_headline(episode.cause.code, name),
         Outcome::Ignored => format!("{name} was asked to shut down and was still running{after}."),
         Outcome::Pending => format!("{name} was asked to shut down and has not ended yet{after}."),
-        Outcome::Saved => format!("{name} was saved to disk{within}, not shut down."),
-        Outcome::Migrated => format!("{name} was moved to another host{within}, not shut down."),
+        Outcome::Saved => format!("{name} was saved to disk, not shut down."),
+        Outcome::Migrated => format!("{name} was moved to another host, not shut down."),
         Outcome::Unknown => format!("{name} ended{after}; how was not recorded."),
     }
 }
@@ -268,11 +275,11 @@ fn hard_headline(episode: &Episode, name: &str, after: &str) -> String {
     }
 }
 
-fn crash_headline(cause: Cause, name: &str, after: &str) -> String {
+fn crash_headline(cause: Cause, name: &str) -> String {
     match cause {
-        Cause::HostQemuCrash => format!("QEMU crashed under {name}{after}."),
-        Cause::GuestCrashed => format!("The system in {name} crashed{after}."),
-        _ => format!("{name} crashed{after}."),
+        Cause::HostQemuCrash => format!("QEMU crashed under {name}."),
+        Cause::GuestCrashed => format!("The system in {name} crashed."),
+        _ => format!("{name} crashed."),
     }
 }
 
@@ -290,7 +297,8 @@ fn longest_phase(episode: &Episode) -> Option<String> {
     let soft = episode.outcome == Outcome::Soft;
     let meaning = if soft { format!(": {}", longest.name.meaning()) } else { String::new() };
     let (took, name) = (duration(longest.seconds), longest.name.as_str());
-    (episode.phases.len() > 1 && share >= 0.5)
+    let tells = matches!(episode.verdict, Verdict::Slow | Verdict::Failed) && longest.seconds >= 1.0;
+    (episode.phases.len() > 1 && share >= 0.5 && tells)
         .then(|| format!("Most of the time, {took} ({}), passed in phase {name}{meaning}.", percent(share)))
 }
 
@@ -340,6 +348,7 @@ fn request(request: &Request) -> String {
     let by = request.by.as_ref().map(|by| format!(", by {}", shown(by))).unwrap_or_default();
     let presses = match (request.path, request.presses) {
         (Path::Acpi, presses @ 2..) => format!(", pressed {presses} times"),
+        (Path::Acpi, 0) => ", which was never pressed".to_owned(),
         _ => String::new(),
     };
     format!("{at}{}{presses}{by}", path(request.path))

@@ -60,7 +60,10 @@ pub struct Wanted {
 impl Row {
     /// A judged run.
     pub fn judged(run: &Run, seed: u64, tier: Tier, answer: Answer, took: Duration) -> Self {
-        let (ok, named) = (answer.is_right(), answer.named());
+        let ok = answer.is_right();
+        // No episode where there must be none: that nothing is wrong was understood.
+        let none_due = run.scenario.expected.outcome.is_none() && ok;
+        let named = answer.named().or_else(|| none_due.then_some(Cause::None));
         let Answer { found, confidence, candidates, faults } = answer;
         let expected = &run.scenario.expected;
         Self {

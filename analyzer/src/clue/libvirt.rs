@@ -60,12 +60,7 @@ fn clue(case: &Case<'_>, call: &Call) -> Option<Clue> {
     let text = |what: &str| format!("libvirt {what} after {:.1} s", seconds(waited));
     match call.refused {
         _ if unclear && waited < AGENT_WAS_ASKED => None,
-        Some(at) if waited < limits::LONG => {
-            let text =
-                "libvirt refused at once to shut the domain down: its state, its agent or a permission"
-                    .to_owned();
-            Some(Clue::new(Kind::LibvirtRefused, at, Source::Probe, text))
-        }
+        Some(at) if waited < limits::LONG => Some(Clue::fact(Kind::LibvirtRefused, at)),
         Some(at) => Some(Clue::new(Kind::LibvirtWaited, at, Source::Probe, text("gave the request up"))),
         None if waited >= limits::LONG => {
             Some(Clue::new(Kind::LibvirtWaited, until, Source::Probe, text("passed the request on only")))

@@ -35,7 +35,7 @@ macro_rules! kinds {
 kinds! {
     ButtonOff, ButtonArmedLate, NoButton, Unacknowledged, Acknowledged, Waited, PressedAgain, SecondPressWorked,
     NotWindows, IdleAtOnce, WorkedThenIdle, SustainedWrites, StillWorking, GuestLong, Spinning, Halted, HeavyUnarmed,
-    Initialising, AgentOpen, AgentClosed, Slept, Asleep, Restarted, Resets, ResetsWithWork, ResetsBare, Panicked,
+    Initialising, Computing, AgentOpen, AgentClosed, Slept, Asleep, Restarted, Resets, ResetsWithWork, ResetsBare, Panicked,
     QemuCrashed, Signalled, OomKilled, Console, Vanished, DestroyUnasked, DestroyUnseen, StorageStalled, StorageSlow,
     IoError, Starved, PausedMost, QemuStopped, NoticeLong, PoweroffLong, TeardownLong, ReleaseLong, LibvirtLate, LibvirtWaited,
     LibvirtRefused, AgentSilent,

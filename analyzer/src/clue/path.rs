@@ -84,7 +84,7 @@ fn acknowledgement(case: &Case<'_>) -> Vec<Clue> {
 
 /// The guest did not do what it was asked for.
 fn is_still_waited_for(case: &Case<'_>) -> bool {
-    matches!(case.end.outcome, Outcome::Hard | Outcome::Pending | Outcome::Ignored | Outcome::Rebooted)
+    matches!(case.end.outcome, Outcome::Hard | Outcome::Pending | Outcome::Ignored)
         && case.marks.s5.is_none()
         && !matches!(case.end.by, Ender::Stranger(..) | Ender::OomKiller)
 }
@@ -226,6 +226,7 @@ fn ender(case: &Case<'_>) -> Option<Clue> {
     };
     let at = match kind {
         Kind::QemuCrashed => case.marks.gone.unwrap_or(at),
+        Kind::OomKilled => case.first(|sign| matches!(sign, Sign::OomKill)).unwrap_or(at),
         Kind::Panicked => case.first(|sign| matches!(sign, Sign::GuestPanicked)).unwrap_or(at),
         _ => at,
     };

@@ -17,6 +17,8 @@ const HEAVY: f64 = 524_288.0;
 const LONG_AT_IT: u64 = 180_000_000_000;
 /// What work is worth then.
 const USUAL: f64 = 0.4;
+/// A guest that uses so many CPUs all the time computes.
+const COMPUTES: f64 = 0.3;
 /// A guest that moves so much to and from its disks gets on with something, in bytes per second.
 const PROGRESS: f64 = 65_536.0;
 /// A guest that worked for so many seconds has begun to do something.
@@ -58,7 +60,21 @@ fn after(case: &Case<'_>, heard: u64) -> Vec<Clue> {
     let at_work = still_working(case, end).into_iter().chain(sustained_writes(&totals, end));
     let mut clues: Vec<Clue> = at_work.map(|clue| Clue { strength, ..clue }).collect();
     clues.extend(idle(case, &totals, heard, end));
+    clues.extend(computing(case, &totals, end));
     clues
+}
+
+/// A busy CPU and a disk at rest: an application that computes, or one that spins.
+fn computing(case: &Case<'_>, totals: &Totals, end: u64) -> Option<Clue> {
+    let measured = totals.disks && totals.cpus && totals.seconds >= seconds(limits::IDLE);
+    let computes =
+        totals.cpus_used() >= COMPUTES && totals.bytes_a_second() < PROGRESS && totals.inflight == 0;
+    let text = format!(
+        "the guest used {:.1} CPUs for {:.0} s and hardly touched its disks",
+        totals.cpus_used(),
+        totals.seconds
+    );
+    (measured && computes && case.marks.s5.is_none()).then(|| clue(Kind::Computing, end, text))
 }
 
 /// Work that goes on for long just as it was right after the request may be what this guest does all
@@ -118,8 +134,10 @@ fn idle(case: &Case<'_>, totals: &Totals, heard: u64, end: u64) -> Option<Clue> 
     }
     let length = seconds(end - since);
     if totals.busy_seconds >= BEGAN_TO_WORK {
-        let text =
-            format!("the guest worked for {:.1} s, then it was idle for {length:.0} s", totals.busy_seconds);
+        let text = format!(
+            "from here on the guest was idle, for {length:.0} s; in all it worked for {:.1} s",
+            totals.busy_seconds
+        );
         return Some(clue(Kind::WorkedThenIdle, since, text));
     }
     // A guest that powered off was not idle for good.
@@ -150,7 +168,10 @@ fn unresponsive(case: &Case<'_>, sci: u64, end: u64) -> Option<Clue> {
     let wanted = (totals.run + totals.wait) / totals.seconds;
     let untouched = totals.requests == 0 && totals.inflight == 0;
     if wanted >= SPINNING && ran >= RAN_AT_LEAST && untouched {
-        let text = format!("its vCPUs were busy all the time ({ran:.1} CPUs used) and touched no disk");
+        let text = format!(
+            "its vCPUs were never halted: they ran {:.0} % of the time, waited for a CPU for the rest, and touched no disk",
+            100.0 * ran / wanted
+        );
         return Some(clue(Kind::Spinning, end, text));
     }
     let text = format!("its vCPUs were halted ({wanted:.2} CPUs)");

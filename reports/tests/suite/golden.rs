@@ -32,10 +32,10 @@ fn colour_marks_the_verdict_where_it_is_welcome() {
 
 #[test]
 fn every_end_has_its_headline() {
-    use Outcome::{Crashed, Hard, Ignored, Migrated, Pending, Rebooted, Saved, Slept, Soft};
+    use Outcome::{Crashed, Hard, Ignored, Migrated, Pending, Rebooted, Saved, Slept, Soft, Unknown};
     let mut headlines = Vec::new();
-    for outcome in [Soft, Hard, Slept, Rebooted, Crashed, Ignored, Pending, Saved, Migrated] {
-        for verdict in [Verdict::Clean, Verdict::Slow, Verdict::Failed] {
+    for outcome in [Soft, Hard, Slept, Rebooted, Crashed, Ignored, Pending, Saved, Migrated, Unknown] {
+        for verdict in [Verdict::Clean, Verdict::Slow, Verdict::Failed, Verdict::Unknown] {
             let episode = Episode { outcome, verdict, ..episodes::clean() };
             let text = explain::text(&episode, Screen::PLAIN);
             let headline = text.lines().next().unwrap_or_default();
