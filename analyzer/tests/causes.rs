@@ -113,7 +113,7 @@ fn a_guest_whose_agent_is_gone_and_that_takes_long_is_stopping_services() {
 #[test]
 fn a_second_press_that_works_at_once_found_the_display_awake() {
     let story = Story::watched().heard(0.0).measured(0, 70, idle(), QUIET).heard(70.0);
-    let episode = off_after(story, 72.0);
+    let episode = off_after(story.measured(70, 72, writing(), QUIET), 72.0);
     assert_eq!((episode.cause.code, episode.request.presses), (Cause::GuestDisplayAsleep, 2));
 }
 

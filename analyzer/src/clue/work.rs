@@ -133,11 +133,10 @@ fn idle(case: &Case<'_>, totals: &Totals, heard: u64, end: u64) -> Option<Clue> 
         return None;
     }
     let length = seconds(end - since);
-    if totals.busy_seconds >= BEGAN_TO_WORK {
-        let text = format!(
-            "from here on the guest was idle, for {length:.0} s; in all it worked for {:.1} s",
-            totals.busy_seconds
-        );
+    // What counts as idle may reach back into the work before it by a small share of its length.
+    let begun = case.totals(heard, since + (end - since) / 5).map_or(0.0, |early| early.busy_seconds);
+    if begun >= BEGAN_TO_WORK {
+        let text = format!("the guest worked for {begun:.1} s; from here on it was idle, for {length:.0} s");
         return Some(clue(Kind::WorkedThenIdle, since, text));
     }
     // A guest that powered off was not idle for good.
