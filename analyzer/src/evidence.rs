@@ -144,7 +144,12 @@ impl Teller<'_> {
             Sign::SuspendDisk => "the guest hibernates (S4)".to_owned(),
             Sign::Wakeup => "the guest was woken from sleep".to_owned(),
             Sign::ShutdownRequest { cause } if cause == "guest-shutdown" => {
-                "the guest powered off (S5)".to_owned()
+                let hibernated = sees(|sign| matches!(sign, Sign::SuspendDisk));
+                if hibernated {
+                    "the machine is off".to_owned()
+                } else {
+                    "the guest powered off (S5)".to_owned()
+                }
             }
             Sign::ShutdownRequest { cause } => format!("shutdown was requested inside QEMU ({cause})"),
             Sign::Reset { .. } if sees(|sign| matches!(sign, Sign::ResetRequest { .. })) => return None,
@@ -193,7 +198,11 @@ impl Teller<'_> {
 
     fn signal(&self, fact: &Fact, signal: i32, sender: &softoff_journal::record::Sender) -> String {
         if Some(sender.pid) == self.pid {
-            return format!("QEMU's own {} ended it", signal_name(signal));
+            // The kernel kills in the name of whoever needed the memory.
+            return match signal {
+                9 => "the kernel sent SIGKILL to QEMU".to_owned(),
+                signal => format!("QEMU raised {} itself", signal_name(signal)),
+            };
         }
         let after_s5 = self.marks.s5.is_some_and(|s5| s5 <= fact.boot_ns);
         let usual =
