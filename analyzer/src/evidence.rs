@@ -1,6 +1,6 @@
 //! Evidence: what was seen, told in sentences and in the order of time.
 
-use softoff_journal::record::{HookCall, LibvirtCall, Operation, ReasonSource, Sign};
+use softoff_journal::record::{HookCall, LibvirtCall, Operation, ReasonSource, Sender, Sign};
 
 use crate::attempt::{self, Attempt};
 use crate::cause::Cause;
@@ -166,7 +166,7 @@ impl Teller<'_> {
                 format!("QEMU took {} from pid {sender}", signal_name(*signal))
             }
             Sign::GuestPanicked => "the guest reported a panic".to_owned(),
-            Sign::Signal { signal, sender } => self.signal(fact, *signal, sender),
+            Sign::Signal { signal, sender } => self.signal(fact, *signal, sender)?,
             Sign::Exit { status, signal } => exit(*status, *signal),
             Sign::VserportChange { id, open } => self.port(id, *open)?,
             Sign::LibvirtCall { call, flags } => asked(*call, *flags),
@@ -196,18 +196,30 @@ impl Teller<'_> {
         is_agents.then(|| format!("the guest agent {what}"))
     }
 
-    fn signal(&self, fact: &Fact, signal: i32, sender: &softoff_journal::record::Sender) -> String {
+    fn signal(&self, fact: &Fact, signal: i32, sender: &Sender) -> Option<String> {
         if Some(sender.pid) == self.pid {
             // The kernel kills in the name of whoever needed the memory.
-            return match signal {
+            return Some(match signal {
                 9 => "the kernel sent SIGKILL to QEMU".to_owned(),
                 signal => format!("QEMU raised {} itself", signal_name(signal)),
-            };
+            });
         }
-        let after_s5 = self.marks.s5.is_some_and(|s5| s5 <= fact.boot_ns);
-        let usual =
-            if is_libvirt(sender) && after_s5 && signal == 15 { ", as after every power-off" } else { "" };
-        format!("{} sent {} to QEMU{usual}", who(sender), signal_name(signal))
+        let told = format!("{} sent {} to QEMU", who(sender), signal_name(signal));
+        if !self.is_usual_end(fact.boot_ns, signal, sender) {
+            return Some(told);
+        }
+        // libvirt asks again while QEMU ends, which tells nothing new.
+        let again = self.attempt.signs().any(|(earlier, sign)| match sign {
+            Sign::Signal { signal, sender } => {
+                earlier.boot_ns < fact.boot_ns && self.is_usual_end(earlier.boot_ns, *signal, sender)
+            }
+            _ => false,
+        });
+        (!again).then(|| format!("{told}, as after every power-off"))
+    }
+
+    fn is_usual_end(&self, at: u64, signal: i32, sender: &Sender) -> bool {
+        is_libvirt(sender) && signal == 15 && self.marks.s5.is_some_and(|s5| s5 <= at)
     }
 }
 

@@ -5,24 +5,7 @@ mod story;
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{Episode, Outcome, Path, RiskLevel, Verdict};
 use softoff_journal::record::{Bin, Coverage, HostLoad, LibvirtCall, Sign};
-use story::Story;
-
-const QUIET: HostLoad = HostLoad {
-    cpu_some_us: None,
-    io_some_us: None,
-    io_full_us: None,
-    memory_some_us: None,
-    throttled_us: None,
-    stopped_us: None,
-};
-
-fn idle() -> Bin {
-    Bin { run_us: 1_000, ..Bin::default() }
-}
-
-fn writing() -> Bin {
-    Bin { writes: 2, write_bytes: 512 << 10, unflushed_bytes: 1 << 20, run_us: 60_000, ..Bin::default() }
-}
+use story::{QUIET, Story, idle, with_agent, writing};
 
 fn spinning() -> Bin {
     Bin { run_us: 99_000, ..Bin::default() }
@@ -30,11 +13,6 @@ fn spinning() -> Bin {
 
 fn stalled() -> Bin {
     Bin { inflight: 3, stalled_ms: 5_000, unflushed_bytes: 4096, run_us: 500, ..Bin::default() }
-}
-
-/// A guest whose agent runs.
-fn with_agent() -> Story {
-    Story::default().started(-100.0).found_with_agent(-100.0, Coverage::Symbols, Some(true))
 }
 
 fn cut_off(story: Story, seconds: f64) -> Episode {

@@ -10,28 +10,7 @@ use softoff_journal::record::{
     TracerState,
 };
 use softoff_journal::{Event, Record};
-use story::Story;
-
-const QUIET: HostLoad = HostLoad {
-    cpu_some_us: None,
-    io_some_us: None,
-    io_full_us: None,
-    memory_some_us: None,
-    throttled_us: None,
-    stopped_us: None,
-};
-
-fn idle() -> Bin {
-    Bin { run_us: 1_000, ..Bin::default() }
-}
-
-fn writing() -> Bin {
-    Bin { writes: 2, write_bytes: 512 << 10, unflushed_bytes: 1 << 20, run_us: 60_000, ..Bin::default() }
-}
-
-fn with_agent() -> Story {
-    Story::default().started(-100.0).found_with_agent(-100.0, Coverage::Symbols, Some(true))
-}
+use story::{QUIET, Story, idle, with_agent, writing};
 
 /// Destroyed by libvirt; the last episode of that.
 fn cut_off(story: Story, seconds: f64) -> Episode {

@@ -240,6 +240,31 @@ impl Story {
     }
 }
 
+/// A host that does nothing to its guests.
+pub const QUIET: HostLoad = HostLoad {
+    cpu_some_us: None,
+    io_some_us: None,
+    io_full_us: None,
+    memory_some_us: None,
+    throttled_us: None,
+    stopped_us: None,
+};
+
+/// A tenth of a second of a guest that waits.
+pub fn idle() -> Bin {
+    Bin { run_us: 1_000, ..Bin::default() }
+}
+
+/// A tenth of a second of a guest at work.
+pub fn writing() -> Bin {
+    Bin { writes: 2, write_bytes: 512 << 10, unflushed_bytes: 1 << 20, run_us: 60_000, ..Bin::default() }
+}
+
+/// A guest whose agent runs.
+pub fn with_agent() -> Story {
+    Story::default().started(-100.0).found_with_agent(-100.0, Coverage::Symbols, Some(true))
+}
+
 pub fn entries(records: &[Record]) -> Vec<Entry> {
     let provenance = Provenance {
         schema: softoff_journal::SCHEMA.to_owned(),
