@@ -103,6 +103,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Bytes read and written.
+    pub fn bytes(&self) -> u64 {
+        self.read_bytes.saturating_add(self.write_bytes)
+    }
+
     /// CPUs used on average.
     pub fn cpus_used(&self) -> f64 {
         self.run / self.seconds
@@ -110,7 +115,7 @@ impl Totals {
 
     /// Bytes read and written per second.
     pub fn bytes_a_second(&self) -> f64 {
-        count(self.read_bytes.saturating_add(self.write_bytes)) / self.seconds
+        count(self.bytes()) / self.seconds
     }
 
     /// Mean time a request took, in seconds, by Little's law; none where none completed.
@@ -291,8 +296,9 @@ fn is_within(span: &Range<u64>, from: u64, to: u64) -> bool {
     (from..to).contains(&middle)
 }
 
+/// A count as a number to reckon with.
 #[expect(clippy::cast_precision_loss, reason = "counts this large need no exactness")]
-fn count(number: u64) -> f64 {
+pub(crate) fn count(number: u64) -> f64 {
     number as f64
 }
 

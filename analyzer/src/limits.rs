@@ -47,3 +47,9 @@ pub const YOUNG: u64 = 1800 * SECOND;
 
 /// While a window is open the tracer writes at least every ten seconds; after this it is gone.
 pub const SILENCE: u64 = 30 * SECOND;
+
+/// What is looked at right before a guest's end: what it did last.
+pub const LAST: u64 = 3 * SECOND;
+
+/// An SCI that is not acknowledged for so long was not: a guest that runs takes milliseconds.
+pub const UNACKNOWLEDGED: u64 = 2 * SECOND;

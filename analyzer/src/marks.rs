@@ -79,18 +79,19 @@ struct Search<'a, 'b> {
 }
 
 impl Search<'_, '_> {
-    /// A reset clears the same bit as an acknowledgement: what comes after it is none.
+    /// A reset clears the same bit as an acknowledgement: what comes after it is none, until the SCI
+    /// is raised again.
     fn acknowledged(&mut self) -> Option<u64> {
-        let mut facts = self.attempt.facts.iter().filter(|fact| fact.boot_ns >= self.from);
-        let answer =
-            facts.find(|fact| is_acknowledgement(fact) || fact.sign().is_some_and(attempt::is_reset))?;
-        let pressed_later = || self.attempt.facts.iter().filter(|fact| fact.boot_ns > answer.boot_ns);
-        if is_acknowledgement(answer) {
-            return self.next(is_acknowledgement);
+        let mut raised = true;
+        for fact in self.attempt.facts.iter().filter(|fact| fact.boot_ns >= self.from) {
+            if raised && is_acknowledgement(fact) {
+                self.from = fact.boot_ns;
+                return Some(fact.boot_ns);
+            }
+            raised |= fact.sign().is_some_and(is_sci_raised);
+            raised &= !fact.sign().is_some_and(attempt::is_reset);
         }
-        // Only a press that came after the reset can be acknowledged after it.
-        self.from = pressed_later().find(|fact| fact.sign().is_some_and(is_sci_raised))?.boot_ns;
-        self.acknowledged()
+        None
     }
 
     /// libvirt sends its signal as soon as it hears of S5; QEMU takes it once the vCPUs are stopped and

@@ -2,10 +2,8 @@
 
 use crate::clue::{Case, Clue, Kind};
 use crate::episode::{Outcome, Risk, RiskLevel};
+use crate::limits;
 use crate::phases::seconds;
-
-/// What is looked at before the stop, in nanoseconds.
-const LAST: u64 = 3_000_000_000;
 
 /// What was unflushed, in flight and being written when a guest was cut off or crashed; none where it
 /// was not.
@@ -17,7 +15,7 @@ pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
     let stopped = told.or(case.marks.gone).unwrap_or(case.until);
     let opened = case.run.activity.opened_for(case.marks.request, stopped).map(|(opened, _)| opened);
     let whole = case.totals(case.marks.request, stopped);
-    let last = case.totals(stopped.saturating_sub(LAST).max(case.marks.request), stopped);
+    let last = case.totals(stopped.saturating_sub(limits::LAST).max(case.marks.request), stopped);
     let (Some(opened), Some(whole), Some(last)) = (opened, whole, last) else { return Some(unmeasured()) };
     if !whole.disks || !case.sight.intact {
         return Some(unmeasured());

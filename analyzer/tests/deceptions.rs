@@ -271,6 +271,15 @@ fn a_guest_that_repeats_itself_does_not_push_its_killer_out_of_the_evidence() {
 }
 
 #[test]
+fn a_guest_that_resets_after_each_press_without_end_is_told_all_the_same() {
+    let story = (0..3000).fold(Story::watched(), |story, round| {
+        let at = f64::from(round) / 10.0;
+        story.press(at, true).sci(at + 0.01).guest_resets(at + 0.02)
+    });
+    assert_eq!(cut_off(story, 500.0).outcome, Outcome::Hard);
+}
+
+#[test]
 fn absurd_numbers_are_no_panic() {
     let absurd = Bin {
         reads: u64::MAX,

@@ -12,9 +12,6 @@ use crate::outcome::Ender;
 use crate::phases::seconds;
 use crate::sight::lacks;
 
-/// An SCI that is not acknowledged for so long was not: a guest that runs takes milliseconds.
-const UNACKNOWLEDGED: u64 = 2_000_000_000;
-
 /// Guest resets within this time are a row of them.
 const ROW_OF_RESETS: u64 = 600_000_000_000;
 
@@ -73,7 +70,9 @@ fn no_button(case: &Case<'_>) -> Option<Clue> {
 fn acknowledgement(case: &Case<'_>) -> Vec<Clue> {
     let end = case.guests_end();
     match (case.marks.sci, case.marks.acknowledged) {
-        (Some(sci), None) if case.sight.acknowledgement && end.saturating_sub(sci) >= UNACKNOWLEDGED => {
+        (Some(sci), None)
+            if case.sight.acknowledgement && end.saturating_sub(sci) >= limits::UNACKNOWLEDGED =>
+        {
             let text = format!("no acknowledgement for {:.1} s", seconds(end - sci));
             vec![Clue::new(Kind::Unacknowledged, end, Source::Probe, text)]
         }
@@ -121,7 +120,7 @@ fn second_press(case: &Case<'_>) -> Option<Clue> {
     let later: Vec<u64> = case
         .presses()
         .into_iter()
-        .filter(|press| *press > acknowledged + limits::IDLE && *press < s5)
+        .filter(|press| *press > acknowledged.saturating_add(limits::IDLE) && *press < s5)
         .collect();
     let [second] = later[..] else { return None };
     let (waited, worked) = (second - acknowledged, s5 - second);
@@ -161,7 +160,7 @@ fn resets(case: &Case<'_>) -> Vec<Clue> {
     }
     let row = restarts(case);
     let asked_for = case.recent(ROW_OF_RESETS).filter_map(|fact| fact.sign()).any(is_reboot_request);
-    let lately = |last: &&u64| **last + LATELY >= case.marks.request;
+    let lately = |last: &&u64| last.saturating_add(LATELY) >= case.marks.request;
     if let (2.., Some(last), false) = (row.len(), row.last().filter(lately), asked_for) {
         let text = format!("the guest restarted {} times in {:.0} s", row.len(), seconds(last - row[0]));
         clues.push(Clue::new(Kind::Resets, *last, Source::Probe, text));
@@ -196,7 +195,7 @@ fn work_between_restarts(case: &Case<'_>, row: &[u64]) -> Option<Clue> {
     let (first, last) = (*within.first()?, *within.last()?);
     let from = if first == last { case.marks.request } else { first };
     let totals = case.totals(from, last).filter(|totals| totals.disks)?;
-    let bytes = totals.read_bytes.saturating_add(totals.write_bytes);
+    let bytes = totals.bytes();
     // Firmware reads the boot sector each time.
     let (kind, text) = match bytes {
         0..=65_536 if first != last => {

@@ -3,7 +3,7 @@
 use softoff_journal::record::Sign;
 
 use super::{Case, Clue, Kind};
-use crate::activity::Totals;
+use crate::activity::{Totals, count};
 use crate::episode::{Outcome, Source};
 use crate::limits;
 use crate::outcome::Ender;
@@ -23,8 +23,6 @@ const COMPUTES: f64 = 0.3;
 const PROGRESS: f64 = 65_536.0;
 /// A guest that worked for so many seconds has begun to do something.
 const BEGAN_TO_WORK: f64 = 0.8;
-/// What is looked at right before the end, in nanoseconds.
-const LAST: u64 = 3_000_000_000;
 /// Above this share of one CPU a guest that answers nothing spins; below the other it is halted.
 const SPINNING: f64 = 0.9;
 const HALTED: f64 = 0.05;
@@ -80,9 +78,10 @@ fn computing(case: &Case<'_>, totals: &Totals, end: u64) -> Option<Clue> {
 /// Work that goes on for long just as it was right after the request may be what this guest does all
 /// the time: what it did before was not measured.
 fn is_usual(case: &Case<'_>, heard: u64, end: u64) -> bool {
-    let (Some(early), Some(late)) =
-        (case.totals(heard, heard + LAST), case.totals(end.saturating_sub(LAST), end))
-    else {
+    let (Some(early), Some(late)) = (
+        case.totals(heard, heard.saturating_add(limits::LAST)),
+        case.totals(end.saturating_sub(limits::LAST), end),
+    ) else {
         return false;
     };
     let (early, late) = (early.bytes_a_second(), late.bytes_a_second());
@@ -90,7 +89,7 @@ fn is_usual(case: &Case<'_>, heard: u64, end: u64) -> bool {
 }
 
 fn sustained_writes(totals: &Totals, end: u64) -> Option<Clue> {
-    let rate = bytes(totals.write_bytes) / totals.seconds;
+    let rate = count(totals.write_bytes) / totals.seconds;
     if !totals.disks
         || totals.seconds < seconds(limits::LONG)
         || totals.busy_seconds < 0.5 * totals.seconds
@@ -113,7 +112,7 @@ fn still_working(case: &Case<'_>, end: u64) -> Option<Clue> {
     if case.end.outcome != Outcome::Hard || case.end.by != Ender::Libvirt || case.marks.s5.is_some() {
         return None;
     }
-    let from = end.saturating_sub(LAST).max(case.marks.request);
+    let from = end.saturating_sub(limits::LAST).max(case.marks.request);
     let totals = case.totals(from, end)?;
     let text = format!(
         "in its last {:.0} s the guest wrote {} and used {:.1} CPUs",
@@ -161,7 +160,8 @@ fn unheard(case: &Case<'_>) -> Option<Clue> {
 }
 
 fn unresponsive(case: &Case<'_>, sci: u64, end: u64) -> Option<Clue> {
-    let measured = |totals: &Totals| totals.seconds >= 2.0 && totals.cpus && totals.disks;
+    let measured =
+        |totals: &Totals| totals.seconds >= seconds(limits::UNACKNOWLEDGED) && totals.cpus && totals.disks;
     let totals = case.totals(sci, end).filter(|totals| measured(totals) && case.sight.acknowledgement)?;
     let ran = totals.run / totals.seconds;
     let wanted = (totals.run + totals.wait) / totals.seconds;
@@ -218,14 +218,9 @@ fn port(case: &Case<'_>, heard: u64) -> Option<Clue> {
 }
 
 fn moved(totals: &Totals) -> String {
-    format!("{} in {:.0} s", mebibytes(totals.read_bytes + totals.write_bytes), totals.seconds)
+    format!("{} in {:.0} s", mebibytes(totals.bytes()), totals.seconds)
 }
 
 fn mebibytes(number: u64) -> String {
-    format!("{:.1} MiB", bytes(number) / 1_048_576.0)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sizes for people, and rates")]
-fn bytes(number: u64) -> f64 {
-    number as f64
+    format!("{:.1} MiB", count(number) / 1_048_576.0)
 }
