@@ -11,6 +11,7 @@ use softoff_guest::{MARK, ready_line};
 use virt::connect::Connect;
 use virt::domain::{Domain, DomainState};
 use virt::enumutil::Enum;
+use virt::error::Error;
 use virt::sys::{VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN, VIR_DOMAIN_SHUTDOWN_GUEST_AGENT};
 
 use crate::boot_sector::BootSector;
@@ -120,9 +121,10 @@ impl Guest {
             Mode::Acpi => VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN,
             Mode::Agent => VIR_DOMAIN_SHUTDOWN_GUEST_AGENT,
         };
-        self.domain
-            .shutdown_flags(flag)
-            .with_context(|| format!("cannot shut down {:?} by {mode:?}", self.spec.name))
+        match self.domain.shutdown_flags(flag) {
+            Err(error) if is_gone_before_the_answer(&error) => Ok(()),
+            answer => answer.with_context(|| format!("cannot shut down {:?} by {mode:?}", self.spec.name)),
+        }
     }
 
     /// `virsh reset`: presses the reset button.
@@ -226,4 +228,10 @@ impl Guest {
     pub fn is_running(&self) -> anyhow::Result<bool> {
         self.domain.is_active().with_context(|| format!("cannot ask for the state of {:?}", self.spec.name))
     }
+}
+
+/// An agent does not answer a request to shut down. Where libvirt reads the end of its port before it reads
+/// QEMU's SHUTDOWN, it takes the request for failed, though the guest powered off on it.
+fn is_gone_before_the_answer(error: &Error) -> bool {
+    error.message().contains("End of file from agent socket")
 }
