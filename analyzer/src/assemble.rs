@@ -72,6 +72,7 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
         escalated: outcome::escalated(path, end, marks),
         duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
         phases,
+        guest_log: None,
         evidence: evidence::evidence(&case, &clues, &finding),
         advice: advice::advice(&finding, end, path, marks.gone.is_some(), &in_commands(run)),
         risk: risk::risk(&case, &clues),

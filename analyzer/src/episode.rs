@@ -38,6 +38,9 @@ pub struct Episode {
     pub duration_seconds: Option<f64>,
     /// Where the time went: contiguous, in order, from the request on.
     pub phases: Vec<Phase>,
+    /// What the guest's own event log says of it, where one was joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_log: Option<GuestLog>,
     /// Why it was slow or failed.
     pub cause: CauseFinding,
     /// All causes considered, best first; the cause is the first.
@@ -208,6 +211,101 @@ impl PhaseName {
     }
 }
 
+/// A shutdown cycle of a Windows event log. All times are the guest's clock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GuestLog {
+    /// When the guest began to shut down; absent where the log does not say.
+    pub started_at: Option<DateTime<Utc>>,
+    /// The program that asked for it, e.g. `C:\Windows\\Explorer.EXE`.
+    pub process: Option<String>,
+    /// The reason's code, e.g. `0x80020010`.
+    pub reason_code: Option<String>,
+    /// What was asked for; absent where the log does not say.
+    pub r#type: Option<GuestLogType>,
+    /// Where the guest's time went, in order.
+    pub phases: Vec<GuestLogPhase>,
+    /// How it ended.
+    pub ended: GuestLogEnd,
+    /// What the guest itself holds responsible.
+    pub culprits: Vec<Culprit>,
+    /// The guest's clock minus the host's, in seconds; absent where it was not joined to a host's episode.
+    pub clock_offset_seconds: Option<f64>,
+    /// How far that may be off.
+    pub clock_uncertainty_seconds: Option<f64>,
+}
+
+/// What a guest was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestLogType {
+    /// Shut down.
+    Shutdown,
+    /// Restart.
+    Restart,
+    /// Power off.
+    PowerOff,
+    /// Sleep or hibernate.
+    Sleep,
+}
+
+/// A stretch of a guest's shutdown, by its own log.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GuestLogPhase {
+    /// Which stretch.
+    pub name: GuestPhaseName,
+    /// Its length in seconds.
+    pub seconds: f64,
+}
+
+/// The stretches of a Windows shutdown, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestPhaseName {
+    /// Applications end and users are logged off.
+    Sessions,
+    /// Services that asked for notice before all others, Windows Update among them.
+    Preshutdown,
+    /// All other services.
+    Services,
+    /// Drivers and the kernel.
+    Kernel,
+}
+
+/// How a cycle ended, by the guest's own log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GuestLogEnd {
+    /// The kernel stopped as it should.
+    Clean,
+    /// The guest came back without having stopped.
+    Unexpected,
+    /// The log does not say.
+    Unknown,
+}
+
+/// What a guest holds responsible for a slow shutdown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Culprit {
+    /// What it is.
+    pub kind: CulpritKind,
+    /// Its name, as the log has it.
+    pub name: String,
+    /// How long it took; absent where the log does not say.
+    pub seconds: Option<f64>,
+}
+
+/// What can hold a guest up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CulpritKind {
+    /// An application.
+    Application,
+    /// A service.
+    Service,
+    /// A driver or device.
+    Driver,
+}
+
 /// The named cause.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CauseFinding {
@@ -239,6 +337,9 @@ pub struct Evidence {
     pub text: String,
     /// How much it decides: 0 is context, above 0 supports the cause, below 0 speaks against it.
     pub weight: f64,
+    /// The picture that shows it: a PNG, relative to the journal's directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
 }
 
 /// Who saw a piece of evidence.

@@ -35,7 +35,13 @@ pub fn evidence(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<Evide
             causes.iter().map(|cause| clue.strength * weights::weight(clue.kind, *cause)).fold(0.0, stronger);
         let at_seconds = since(marks.request, clue.at);
         if !clue.text.is_empty() {
-            told.push(Evidence { source: clue.source, at_seconds, text: clue.text.clone(), weight });
+            told.push(Evidence {
+                source: clue.source,
+                at_seconds,
+                text: clue.text.clone(),
+                weight,
+                picture: None,
+            });
         } else if let Some(fact) = told.iter_mut().find(|fact| fact.at_seconds.total_cmp(&at_seconds).is_eq())
         {
             fact.weight = stronger(fact.weight, weight);
@@ -81,7 +87,7 @@ fn facts(teller: &Teller<'_>) -> Vec<Evidence> {
         let Some(text) = teller.tell(fact) else { continue };
         if told.last().is_none_or(|last| last.text != text) {
             let (source, at_seconds) = (source(fact), since(teller.marks.request, fact.boot_ns));
-            told.push(Evidence { source, at_seconds, text, weight: 0.0 });
+            told.push(Evidence { source, at_seconds, text, weight: 0.0, picture: None });
         }
     }
     // How it began and how it ended tells most; what a guest repeats in between does not.
@@ -96,6 +102,8 @@ fn source(fact: &Fact) -> Source {
         What::Hook(_) => Source::Hook,
         What::Sign(Sign::PortIo { .. }) => Source::Kvm,
         What::Sign(_) => Source::Probe,
+        What::Screen(_) => Source::Screen,
+        What::Agent(_) => Source::Agent,
     }
 }
 
@@ -115,6 +123,8 @@ impl Teller<'_> {
         match &fact.what {
             What::Hook(call) => hook(call),
             What::Sign(sign) => self.sign(fact, sign),
+            // What the guest itself shows is told by the clues that are drawn from it.
+            What::Screen(_) | What::Agent(_) => None,
         }
     }
 

@@ -233,7 +233,15 @@ impl Gathering {
     }
 
     fn take(&mut self, Record { boot_ns, wall, event }: Record) {
-        let of_tracer = !matches!(event, Event::Hook(_) | Event::Provenance(_));
+        let of_tracer = matches!(
+            event,
+            Event::Qemu(_)
+                | Event::Tracer(_)
+                | Event::Probe(_)
+                | Event::Window(_)
+                | Event::Activity(_)
+                | Event::Loss(_)
+        );
         match event {
             Event::Provenance(_) => {}
             Event::Hook(call) => self.hook(boot_ns, wall, call),
@@ -242,6 +250,12 @@ impl Gathering {
             Event::Probe(hit) => self.probe(boot_ns, wall, hit),
             Event::Window(window) => self.window(boot_ns, &window),
             Event::Activity(activity) => self.activity(boot_ns, &activity),
+            Event::Screen(screen) => {
+                self.inside(boot_ns, wall, screen.process, What::Screen(Box::new(screen)))
+            }
+            Event::Agent(said) => self.inside(boot_ns, wall, said.process, What::Agent(Box::new(said))),
+            // Imported evidence is joined elsewhere.
+            Event::DomainLog(_) | Event::Windows(_) => {}
             Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
         if of_tracer {
@@ -309,6 +323,13 @@ impl Gathering {
         }
         let at = self.run_for_process(hit.process);
         self.open[at].add(Fact { boot_ns, wall, what: What::Sign(hit.sign) });
+    }
+
+    /// What was seen of the guest itself. It may come after its run was handed on: a look takes its time.
+    fn inside(&mut self, boot_ns: u64, wall: DateTime<Utc>, process: ProcessId, what: What) {
+        if let Some(at) = self.find_process(process) {
+            self.open[at].add(Fact { boot_ns, wall, what });
+        }
     }
 
     fn window(&mut self, boot_ns: u64, window: &Window) {
@@ -397,6 +418,7 @@ impl Waiting {
             Event::Hook(_) => 2,
             Event::Probe(_) => 3,
             Event::Window(_) | Event::Activity(_) => 4,
+            Event::Screen(_) | Event::Agent(_) | Event::DomainLog(_) | Event::Windows(_) => 4,
             Event::Loss(_) => 5,
         }
     }

@@ -117,7 +117,7 @@ fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
 fn told_by_log(attempt: &Attempt<'_>) -> Option<Ender> {
     let calls = attempt.facts.iter().rev().filter_map(|fact| match &fact.what {
         What::Hook(call) => call.terminated.as_ref(),
-        What::Sign(_) => None,
+        _ => None,
     });
     let terminated = calls.into_iter().next()?;
     let name = terminated.name.as_deref()?.rsplit('/').next()?;

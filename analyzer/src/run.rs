@@ -5,7 +5,9 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::process::NANOS_PER_TICK;
-use softoff_journal::record::{Coverage, HookCall, Operation, ProcessId, QemuProcess, ShutoffReason, Sign};
+use softoff_journal::record::{
+    AgentExchange, Coverage, HookCall, Operation, ProcessId, QemuProcess, Screen, ShutoffReason, Sign,
+};
 use uuid::Uuid;
 
 use crate::activity::Timeline;
@@ -84,6 +86,10 @@ pub enum What {
     Hook(Box<HookCall>),
     /// A sentinel fired.
     Sign(Sign),
+    /// The guest's screen was looked at.
+    Screen(Box<Screen>),
+    /// The guest's agent was asked.
+    Agent(Box<AgentExchange>),
 }
 
 impl Run {
@@ -167,15 +173,15 @@ impl Fact {
     pub fn operation(&self) -> Option<&Operation> {
         match &self.what {
             What::Hook(call) => Some(&call.operation),
-            What::Sign(_) => None,
+            _ => None,
         }
     }
 
     /// The sign, if a sentinel is what this fact is about.
     pub fn sign(&self) -> Option<&Sign> {
         match &self.what {
-            What::Hook(_) => None,
             What::Sign(sign) => Some(sign),
+            _ => None,
         }
     }
 
@@ -183,7 +189,7 @@ impl Fact {
     pub fn reason(&self) -> Option<&ShutoffReason> {
         match &self.what {
             What::Hook(call) => call.reason.as_ref(),
-            What::Sign(_) => None,
+            _ => None,
         }
     }
 
@@ -200,7 +206,7 @@ impl Fact {
     fn rank(&self) -> u8 {
         match &self.what {
             What::Sign(Sign::Exit { .. }) => 1,
-            What::Sign(_) => 0,
+            What::Sign(_) | What::Screen(_) | What::Agent(_) => 0,
             What::Hook(_) => 2,
         }
     }

@@ -109,7 +109,7 @@ fn tier(run: &Run, coverage: Option<Coverage>) -> Tier {
 fn reads_log(run: &Run) -> bool {
     run.facts.iter().any(|fact| match &fact.what {
         What::Hook(call) => call.reason_source == Some(ReasonSource::Log),
-        What::Sign(_) => false,
+        _ => false,
     })
 }
 

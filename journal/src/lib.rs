@@ -1,9 +1,10 @@
 //! The journal: what every part of softoff writes to and reads from, and nothing else.
 //!
 //! ```text
-//! hook ──┐
-//! tracer ┼─▶ Writer ─▶ <day>.<boot>.<writer>.jsonl ─▶ Reader ─▶ analyzer
-//! import ┘              first line: provenance          counts what it cannot read
+//! hook ────┐
+//! tracer ──┼─▶ Writer ─▶ <day>.<boot>.<writer>.jsonl ─┬─▶ Reader ─▶ analyzer
+//! witness ─┘             first line: provenance       │   counts what it cannot read
+//! import ────────────▶ imported.<kind>.<key>.jsonl ───┘
 //! ```
 //!
 //! * [`record`] is the schema: one [`Record`] per line, JSON, versioned.

@@ -293,7 +293,20 @@ struct Envelope {
 
 impl Envelope {
     fn is_unknown_kind(&self) -> bool {
-        const KNOWN: [&str; 6] = ["provenance", "hook", "qemu", "tracer", "probe", "loss"];
+        const KNOWN: [&str; 12] = [
+            "provenance",
+            "hook",
+            "qemu",
+            "tracer",
+            "probe",
+            "window",
+            "activity",
+            "screen",
+            "agent",
+            "domain-log",
+            "windows",
+            "loss",
+        ];
         self.event.len() == 1 && self.event.keys().all(|kind| !KNOWN.contains(&kind.as_str()))
     }
 }

@@ -9,6 +9,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+mod agent;
+mod domain_log;
+mod screen;
+mod windows;
+
+pub use agent::{AgentAnswer, AgentExchange, AgentQuestion, GuestOs};
+pub use domain_log::{Death, DomainLog, LogEntry};
+pub use screen::{Picture, Screen};
+pub use windows::{WindowsEntry, WindowsEvent};
+
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(JsonSchema))]
@@ -40,6 +50,14 @@ pub enum Event {
     Window(Window),
     /// What a QEMU process did lately, while its window is open.
     Activity(Activity),
+    /// A look at a guest's screen, while its shutdown lasts.
+    Screen(Screen),
+    /// A question to a guest's agent, while its shutdown lasts.
+    Agent(AgentExchange),
+    /// A domain's log says something: imported.
+    DomainLog(DomainLog),
+    /// A Windows event log says something: imported. `boot_ns` and `wall` are the guest's clock.
+    Windows(WindowsEvent),
     /// Something was lost, and how much.
     Loss(Loss),
 }
@@ -50,13 +68,14 @@ pub enum Event {
 pub struct Provenance {
     /// [`crate::SCHEMA`] of the writer.
     pub schema: String,
-    /// The program that wrote the file: `hook` or `tracer`.
+    /// Who wrote the file: `hook`, `tracer`, `witness`, or what was imported: `qemu-log`, `evtx`.
     pub writer: String,
     /// softoff's version.
     pub version: String,
     /// Host name (`uname -n`).
     pub host: String,
-    /// `/proc/sys/kernel/random/boot_id`: `boot_ns` values compare only within one boot.
+    /// `/proc/sys/kernel/random/boot_id`: `boot_ns` values compare only within one boot. Of what was
+    /// imported, a name-based UUID of its own: its `boot_ns` is its wall clock.
     pub boot_id: Uuid,
     /// Kernel release (`uname -r`).
     pub kernel: String,

@@ -89,9 +89,11 @@ fn concerns(event: &Event, processes: &HashSet<ProcessId>) -> bool {
         Event::Probe(hit) => hit.process,
         Event::Window(window) => window.process,
         Event::Activity(activity) => activity.process,
+        Event::Screen(screen) => screen.process,
+        Event::Agent(said) => said.process,
         Event::Loss(loss) => return loss.process.is_none_or(|process| processes.contains(&process)),
         Event::Provenance(_) | Event::Tracer(_) => return true,
-        Event::Hook(_) => return false,
+        Event::Hook(_) | Event::DomainLog(_) | Event::Windows(_) => return false,
     };
     processes.contains(&process)
 }

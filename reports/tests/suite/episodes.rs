@@ -214,6 +214,7 @@ fn base(name: &str, number: u128) -> Episode {
         phases: vec![],
         cause: cause(Cause::None, 1.0),
         candidates: candidates(&[(Cause::None, 1.0)]),
+        guest_log: None,
         evidence: vec![],
         advice: vec![],
         risk: None,
@@ -279,5 +280,5 @@ fn candidates(ranked: &[(Cause, f64)]) -> Vec<Candidate> {
 }
 
 fn seen(source: Source, at_seconds: f64, text: &str, weight: f64) -> Evidence {
-    Evidence { source, at_seconds, text: text.to_owned(), weight }
+    Evidence { source, at_seconds, text: text.to_owned(), weight, picture: None }
 }

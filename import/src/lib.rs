@@ -1,0 +1,14 @@
+//! Evidence from elsewhere, made journal records: what operators have already.
+//!
+//! ```text
+//! /var/log/libvirt/qemu/NAME.log ─▶ qemu_log ─┐
+//!                                             ├─▶ file ─▶ imported.<kind>.<key>.jsonl, beside the journal
+//! System.evtx, Setup.evtx, …     ─▶ evtx ─────┘           complete or not there at all
+//! ```
+//!
+//! * [`file`] is a journal file that is written in one go; the same source gives the same file, so that
+//!   importing twice changes nothing.
+
+pub mod file;
+
+pub use file::{ImportError, ImportFile};
