@@ -16,6 +16,7 @@
 //! * [`activity`] is what the guest did to disks and CPUs, [`agent`] the port of its agent.
 //! * [`clue`] finds what bears on the cause, [`weights`] is the table of what each clue is worth.
 //! * [`sight`] is what could have been seen: only then does absence mean anything.
+//! * [`screen`] knows what Windows shows while it shuts down.
 //! * [`evidence`] tells what was seen, in sentences.
 //! * [`episode`] is what comes out, the contract `softoff.episode/1`; [`cause`] its vocabulary.
 
@@ -36,6 +37,7 @@ pub mod outcome;
 pub mod phases;
 pub mod risk;
 pub mod run;
+pub mod screen;
 pub mod sight;
 pub mod weights;
 
