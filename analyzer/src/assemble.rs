@@ -10,7 +10,7 @@ use crate::attempt::{self, Attempt, Close};
 use crate::classify;
 use crate::clue::{self, Case};
 use crate::episode::{Completeness, Domain, Episode, Outcome, Path, Qemu, Request, SCHEMA};
-use crate::evidence;
+use crate::evidence::{self, inside};
 use crate::gather::{Lost, Watch};
 use crate::marks::Marks;
 use crate::outcome::{self, End};
@@ -125,13 +125,12 @@ fn is_left(end: &End) -> bool {
     matches!(end.outcome, Outcome::Saved | Outcome::Migrated)
 }
 
+/// What the operator has written in the domain counts; a guest may call itself what it likes.
 fn domain(run: &Run) -> Domain {
-    Domain {
-        name: run.name.clone(),
-        uuid: run.uuid,
-        os: run.os.clone(),
-        os_source: run.os.as_ref().map(|_| "libosinfo".to_owned()),
-    }
+    let by_agent = || run.facts.iter().rev().find_map(Fact::guest_os).map(|os| (inside::name(os), "agent"));
+    let os = run.os.clone().map(|os| (os, "libosinfo")).or_else(by_agent);
+    let (os, os_source) = os.map(|(os, source)| (os, source.to_owned())).unzip();
+    Domain { name: run.name.clone(), uuid: run.uuid, os, os_source }
 }
 
 fn qemu(run: &Run, attempt: &Attempt<'_>) -> Option<Qemu> {

@@ -1,5 +1,7 @@
 //! Evidence: what was seen, told in sentences and in the order of time.
 
+pub mod inside;
+
 use softoff_journal::record::{HookCall, LibvirtCall, Operation, ReasonSource, Sender, Sign};
 
 use crate::attempt::{self, Attempt};
@@ -87,7 +89,8 @@ fn facts(teller: &Teller<'_>) -> Vec<Evidence> {
         let Some(text) = teller.tell(fact) else { continue };
         if told.last().is_none_or(|last| last.text != text) {
             let (source, at_seconds) = (source(fact), since(teller.marks.request, fact.boot_ns));
-            told.push(Evidence { source, at_seconds, text, weight: 0.0, picture: None });
+            let picture = picture(fact);
+            told.push(Evidence { source, at_seconds, text, weight: 0.0, picture });
         }
     }
     // How it began and how it ended tells most; what a guest repeats in between does not.
@@ -95,6 +98,13 @@ fn facts(teller: &Teller<'_>) -> Vec<Evidence> {
         told.drain(MOST / 2..told.len() - MOST / 2);
     }
     told
+}
+
+fn picture(fact: &Fact) -> Option<String> {
+    match &fact.what {
+        What::Screen(screen) => screen.picture.as_ref().map(|picture| picture.file.clone()),
+        _ => None,
+    }
 }
 
 fn source(fact: &Fact) -> Source {
@@ -123,8 +133,8 @@ impl Teller<'_> {
         match &fact.what {
             What::Hook(call) => hook(call),
             What::Sign(sign) => self.sign(fact, sign),
-            // What the guest itself shows is told by the clues that are drawn from it.
-            What::Screen(_) | What::Agent(_) => None,
+            What::Screen(screen) => inside::screen(screen),
+            What::Agent(said) => Some(inside::agent(said)),
         }
     }
 

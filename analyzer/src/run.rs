@@ -6,7 +6,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{
-    AgentExchange, Coverage, HookCall, Operation, ProcessId, QemuProcess, Screen, ShutoffReason, Sign,
+    AgentAnswer, AgentExchange, Coverage, GuestOs, HookCall, Operation, ProcessId, QemuProcess, Screen,
+    ShutoffReason, Sign,
 };
 use uuid::Uuid;
 
@@ -189,6 +190,26 @@ impl Fact {
     pub fn reason(&self) -> Option<&ShutoffReason> {
         match &self.what {
             What::Hook(call) => call.reason.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether it shows something of the guest itself.
+    pub fn is_from_inside(&self) -> bool {
+        match &self.what {
+            What::Screen(screen) => screen.picture.is_some(),
+            What::Agent(said) => !matches!(said.answer, AgentAnswer::Silent | AgentAnswer::Failed(_)),
+            What::Hook(_) | What::Sign(_) => false,
+        }
+    }
+
+    /// The guest's system, if this fact is its agent's word for it.
+    pub fn guest_os(&self) -> Option<&GuestOs> {
+        match &self.what {
+            What::Agent(said) => match &said.answer {
+                AgentAnswer::Os(os) => Some(os),
+                _ => None,
+            },
             _ => None,
         }
     }

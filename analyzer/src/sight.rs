@@ -43,7 +43,11 @@ impl Sight {
             seen.then_some((*since, process.coverage))
         });
         Self {
-            tier: tier(run, coverage.map(|(_, coverage)| coverage)),
+            tier: if attempt.facts.iter().any(|fact| fact.is_from_inside()) {
+                Tier::Guest
+            } else {
+                tier(run, coverage.map(|(_, coverage)| coverage))
+            },
             intact,
             acknowledgement: intact && coverage.is_some() && sees_acknowledgement(run, watch),
             s5: intact && coverage.is_some_and(|(_, coverage)| coverage >= Coverage::Kvm),

@@ -127,6 +127,47 @@ weights! {
     LibvirtWaited "libvirt did not act on the request at once": Libvirt 9.0, Destroy -6.0;
     LibvirtRefused "libvirt refused the request at once": Libvirt 3.5, Destroy -6.0;
     AgentSilent "the agent was connected and did not answer libvirt": AgentStuck 9.0, Libvirt -6.0, Destroy -6.0;
+
+    // What the guest itself showed and said.
+    ScreenBlack "the guest's screen was black at every look":
+        DisplayAsleep 2.0, ButtonDisabled -0.5, LogonRequired -0.5, Tracker -5.0, AppBlocked -4.0, Update -2.0;
+    ScreenUpdating "the screen said that updates were being worked on":
+        Update 6.0, SlowServices -2.0, FirstBoot -1.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -6.0,
+        DisplayAsleep -6.0, Hung -1.0;
+    ScreenUpdatingCutOff "the screen said that updates were being worked on, and then the power was cut":
+        Update 5.0, Impatient 6.5, SlowServices -2.0, FirstBoot -1.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0,
+        AppBlocked -6.0, DisplayAsleep -6.0;
+    ScreenGettingReady "the screen said that Windows was getting ready":
+        FirstBoot 4.0, Update 3.0, ButtonDisabled -5.0, LogonRequired -5.0, Tracker -5.0, AppBlocked -5.0, DisplayAsleep -5.0;
+    ScreenModulesInstaller "the screen said that the Modules Installer was waited for":
+        Update 5.0, SlowServices 1.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -5.0, DisplayAsleep -6.0;
+    ScreenService "the screen named a service that was waited for":
+        SlowServices 6.0, Update -2.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -4.0, DisplayAsleep -6.0;
+    ScreenShuttingDown "the screen said that Windows was shutting down":
+        SlowServices 3.0, Update 0.5, ButtonDisabled -5.0, LogonRequired -5.0, Tracker -4.0, AppBlocked -2.0, DisplayAsleep -5.0;
+    ScreenApps "the screen listed applications that kept Windows from shutting down":
+        AppBlocked 7.0, SlowServices -3.0, Update -3.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -5.0, DisplayAsleep -6.0;
+    ScreenTracker "the screen showed the Shutdown Event Tracker":
+        Tracker 7.0, SlowServices -3.0, Update -3.0, ButtonDisabled -6.0, LogonRequired -6.0, AppBlocked -5.0, DisplayAsleep -6.0;
+    ScreenFirstBoot "the screen showed a first boot":
+        FirstBoot 5.0, Update -1.0, ButtonDisabled -4.0, LogonRequired -4.0, Tracker -4.0, AppBlocked -4.0, DisplayAsleep -4.0;
+    ScreenLogOn "the screen waited for somebody to log on":
+        LogonRequired 0.5, ButtonDisabled 0.5, DisplayAsleep 0.5, Tracker -4.0, AppBlocked -4.0, Update -4.0, SlowServices -4.0,
+        FirstBoot -2.0;
+    ScreenBugCheck "the screen showed a bug check":
+        Crashed 8.0, Hung 1.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -6.0, DisplayAsleep -6.0;
+    AgentAnswers "the guest's agent answered during the stall": Hung -5.0, AgentStuck -4.0, Crashed -4.0, Paused -3.0;
+    LogonNeeded "ShutdownWithoutLogon is 0: no shutdown while nobody is logged on": LogonRequired 3.0;
+    LogonNotNeeded "ShutdownWithoutLogon is 1: a shutdown needs no log-on": LogonRequired -6.0;
+    TrackerOn "ShutdownReasonOn is 1: the Shutdown Event Tracker may ask": Tracker 2.5;
+    TrackerOff "ShutdownReasonOn or ShutdownReasonUI is 0: the Shutdown Event Tracker asks nothing": Tracker -4.0;
+    UpdatesPending "a restart is due to finish updates": Update 2.0;
+    ButtonDoesNothing "the power-button action is \"do nothing\"":
+        ButtonDisabled 4.5, DisplayAsleep -2.0, AppBlocked -3.0, Tracker -3.0, Sleep -2.0;
+    ButtonSleeps "the power-button action is sleep or hibernate": Sleep 3.0, ButtonDisabled -5.0, LogonRequired -1.0;
+    ButtonShutsDown "the power-button action is \"shut down\"": ButtonDisabled -7.0, Sleep -2.0;
+    ButtonDarkens "the power-button action is \"turn off the display\"":
+        DisplayAsleep 4.0, ButtonDisabled -3.0, LogonRequired -1.5, AppBlocked -3.0, Tracker -3.0;
 }
 
 /// The row of a clue.

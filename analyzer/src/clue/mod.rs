@@ -3,13 +3,15 @@
 //! ```text
 //! facts ────▶ path: how far the press got, how it ended ──┐
 //! calls ────▶ libvirt: waited, refused, agent silent ─────┼─▶ Vec<Clue> ─▶ weights ─▶ classify
-//! activity ─▶ work: idle, at work; host: storage, CPU ────┘
+//! activity ─▶ work: idle, at work; host: storage, CPU ────┤
+//! screen, agent ─▶ inside: what the guest itself shows ───┘
 //! ```
 //!
 //! Absence gives a clue only where its source watched and nothing of that time was lost.
 
 mod case;
 mod host;
+mod inside;
 mod libvirt;
 mod path;
 mod work;
@@ -38,7 +40,41 @@ kinds! {
     Initialising, Computing, AgentOpen, AgentClosed, Slept, Asleep, Restarted, Resets, ResetsWithWork, ResetsBare, Panicked,
     QemuCrashed, Signalled, OomKilled, Console, Vanished, DestroyUnasked, DestroyUnseen, StorageStalled, StorageSlow,
     IoError, Starved, PausedMost, QemuStopped, NoticeLong, PoweroffLong, TeardownLong, ReleaseLong, LibvirtLate, LibvirtWaited,
-    LibvirtRefused, AgentSilent,
+    LibvirtRefused, AgentSilent, ScreenBlack, ScreenUpdating, ScreenUpdatingCutOff, ScreenGettingReady, ScreenModulesInstaller,
+    ScreenService, ScreenShuttingDown, ScreenApps, ScreenTracker, ScreenFirstBoot, ScreenLogOn, ScreenBugCheck, AgentAnswers,
+    LogonNeeded, LogonNotNeeded, TrackerOn, TrackerOff, UpdatesPending, ButtonDoesNothing, ButtonSleeps, ButtonShutsDown,
+    ButtonDarkens,
+}
+
+impl Kind {
+    /// Whether it comes from inside the guest: only such clues tell the silent causes apart.
+    pub const fn is_from_inside(self) -> bool {
+        matches!(
+            self,
+            Self::ScreenBlack
+                | Self::ScreenUpdating
+                | Self::ScreenUpdatingCutOff
+                | Self::ScreenGettingReady
+                | Self::ScreenModulesInstaller
+                | Self::ScreenService
+                | Self::ScreenShuttingDown
+                | Self::ScreenApps
+                | Self::ScreenTracker
+                | Self::ScreenFirstBoot
+                | Self::ScreenLogOn
+                | Self::ScreenBugCheck
+                | Self::AgentAnswers
+                | Self::LogonNeeded
+                | Self::LogonNotNeeded
+                | Self::TrackerOn
+                | Self::TrackerOff
+                | Self::UpdatesPending
+                | Self::ButtonDoesNothing
+                | Self::ButtonSleeps
+                | Self::ButtonShutsDown
+                | Self::ButtonDarkens
+        )
+    }
 }
 
 /// Something that bears on the cause.
@@ -73,5 +109,6 @@ pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     clues.extend(libvirt::clues(case));
     clues.extend(work::clues(case));
     clues.extend(host::clues(case));
+    clues.extend(inside::clues(case));
     clues
 }

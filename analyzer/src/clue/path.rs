@@ -10,6 +10,7 @@ use crate::limits;
 use crate::marks;
 use crate::outcome::Ender;
 use crate::phases::seconds;
+use crate::run::Fact;
 use crate::sight::lacks;
 
 /// Guest resets within this time are a row of them.
@@ -136,6 +137,9 @@ fn second_press(case: &Case<'_>) -> Option<Clue> {
 }
 
 fn not_windows(case: &Case<'_>) -> Option<Clue> {
+    if let Some(clue) = says_it_is_not(case) {
+        return Some(clue);
+    }
     let os = case.run.os.as_deref()?;
     // A guest that nobody described may be anything.
     if os.starts_with("http://libosinfo.org/") {
@@ -144,6 +148,14 @@ fn not_windows(case: &Case<'_>) -> Option<Clue> {
     let text = format!("the guest is no Windows ({os})");
     (!os.contains("microsoft.com"))
         .then(|| Clue::new(Kind::NotWindows, case.marks.request, Source::Hook, text))
+}
+
+/// The agent of a Windows guest calls it `mswindows`; all others have an id of their own.
+fn says_it_is_not(case: &Case<'_>) -> Option<Clue> {
+    let is_other =
+        |fact: &&&Fact| fact.guest_os().and_then(|os| os.id.as_deref()).is_some_and(|id| id != "mswindows");
+    let fact = case.attempt.facts.iter().find(is_other)?;
+    Some(Clue::new(Kind::NotWindows, fact.boot_ns, Source::Agent, String::new()))
 }
 
 fn sleep(case: &Case<'_>) -> Option<Clue> {

@@ -9,9 +9,9 @@ use chrono::{DateTime, Duration, Utc};
 use softoff_analyzer::limits::SLOW;
 use softoff_analyzer::{AsOf, Episode, analyze};
 use softoff_journal::record::{
-    Activity, AgentChannel, Bin, Clocks, Coverage, HookCall, HostLoad, LibvirtCall, Operation, ProbeHit,
-    ProcessId, Provenance, QemuProcess, ReasonSource, Sender, ShutoffReason, Sign, TracerState, Window,
-    WindowState,
+    Activity, AgentAnswer, AgentChannel, AgentExchange, AgentQuestion, Bin, Clocks, Coverage, HookCall,
+    HostLoad, LibvirtCall, Operation, Picture, ProbeHit, ProcessId, Provenance, QemuProcess, ReasonSource,
+    Screen, Sender, ShutoffReason, Sign, TracerState, Window, WindowState,
 };
 use softoff_journal::{Defect, DefectKind, Entry, Event, Origin, Record};
 use uuid::Uuid;
@@ -203,6 +203,44 @@ impl Story {
     /// Everything after the guest's S5 on libvirt's side.
     pub fn torn_down(self, seconds: f64) -> Self {
         self.terminated(seconds + 0.01, "libvirtd").exit(seconds + 0.05).released(seconds + 0.06, None)
+    }
+
+    /// A look at the screen; without a text it is black.
+    pub fn looked(self, seconds: f64, text: Option<&str>) -> Self {
+        let picture = Picture {
+            file: format!("screens/{seconds}.png"),
+            width: 1024,
+            height: 768,
+            black: text.is_none(),
+            changed: None,
+        };
+        let screen = Screen {
+            process: self.process,
+            picture: Some(picture),
+            text: text.map(str::to_owned),
+            reader: None,
+            took_ms: 40,
+            trouble: Vec::new(),
+        };
+        self.record(seconds, Event::Screen(screen))
+    }
+
+    /// A question to the agent and its answer.
+    pub fn asked(self, seconds: f64, question: AgentQuestion, answer: AgentAnswer) -> Self {
+        let process = self.process;
+        let said = AgentExchange { process, question, command: "guest-exec".to_owned(), took_ms: 3, answer };
+        self.record(seconds, Event::Agent(said))
+    }
+
+    /// The three settings of Windows that can make it drop a request.
+    pub fn settings(self, seconds: f64, button: u32, without_logon: u32, tracker: u32) -> Self {
+        self.asked(
+            seconds,
+            AgentQuestion::PowerButtonAction,
+            AgentAnswer::PowerButton { ac: button, dc: button },
+        )
+        .asked(seconds + 0.1, AgentQuestion::ShutdownWithoutLogon, AgentAnswer::Value(Some(without_logon)))
+        .asked(seconds + 0.2, AgentQuestion::ShutdownReasonOn, AgentAnswer::Value(Some(tracker)))
     }
 
     pub fn entries(&self) -> Vec<Entry> {
