@@ -107,9 +107,9 @@ fn ask_settings(channel: &impl Channel, deadline: Deadline, report: &Report) {
         let answer = settings::answer(question, &mut |command| {
             let told = told(command);
             if std::mem::take(&mut first) {
-                report.ask(question, told)
+                report.ask(question, told);
             } else {
-                report.ask_also(&told)
+                report.ask_also(&told);
             }
             let output = exec(channel, command, deadline.but_within(EXEC_PATIENCE));
             is_silent = output == Err(Refusal::Silent);

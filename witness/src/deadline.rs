@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// For how long a look may last. The recorder ends one that is not over after 30 s.
 pub const LIMIT: Duration = Duration::from_secs(26);
 
+/// When looking ends: the rest is for writing.
+pub const LOOKING: Duration = Duration::from_secs(25);
+
 /// A moment that is not to be passed.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);

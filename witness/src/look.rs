@@ -1,19 +1,16 @@
 //! One look: the screen and the agent, side by side once the picture is taken.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use image::RgbImage;
 use virt::connect::Connect;
 use virt::domain::Domain;
 
-use crate::deadline::{Deadline, LIMIT};
+use crate::deadline::{Deadline, LIMIT, LOOKING};
 use crate::report::Report;
 use crate::{Order, agent, domain, picture, screenshot, store, text};
-
-/// What is left at the end for writing.
-const WRITING: Duration = Duration::from_secs(1);
 
 /// Looks, and writes what was seen to the journal. What cannot be seen is written too: only a journal that
 /// cannot be written is an error. False where the guest could not be looked at.
@@ -25,7 +22,7 @@ pub fn run(order: &Order) -> anyhow::Result<bool> {
         report.begin_screen();
         report.screen_waits_for("asking libvirt for the domain");
     }
-    let deadline = deadline.but_within(LIMIT - WRITING);
+    let deadline = deadline.but_within(LOOKING);
     let looked = open(order).and_then(|(connection, domain)| {
         domain::must_be_free(&domain, order.process())?;
         look(order, &connection, &domain, deadline, &report);

@@ -98,10 +98,12 @@ fn restart(run: &mut impl FnMut(Command<'_>) -> Result<Output, Refusal>) -> Resu
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what running gives")]
     fn printed(text: &str) -> Result<Output, Refusal> {
         Ok(Output { code: 0, bytes: text.as_bytes().to_vec() })
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what running gives")]
     fn absent() -> Result<Output, Refusal> {
         Ok(Output { code: 1, bytes: Vec::new() })
     }

@@ -2,7 +2,6 @@
 //! given a plain grey picture, no rights, little time and little memory, as what it reads is a guest's.
 
 use std::env;
-use std::fs;
 use std::io::{Cursor, ErrorKind, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -167,7 +166,7 @@ fn end(child: &mut Child, deadline: Deadline) -> Result<(), String> {
 #[cfg(test)]
 pub fn is_installed() -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|dir| fs::exists(dir.join("tesseract")).unwrap_or(false))
+    env::split_paths(&path).any(|dir| dir.join("tesseract").exists())
 }
 
 /// The text without what cannot be seen, no longer than is kept.
