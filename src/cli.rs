@@ -52,16 +52,16 @@ Examples:
 The page holds everything it shows: it can be mailed, archived and printed.";
 
 const TRACE_EXAMPLES: &str = "\
-While a shutdown lasts, softoff-witness looks at the guest through libvirt: it has QEMU write a picture of
-the screen, which holds QEMU's main loop for some milliseconds, and asks the guest's agent, where there is
-one, whether it answers and which system it is. Nothing is changed in the guest. What the screen shows is
-kept beside the journal, readable by root alone. A domain that libvirt has a job on is left alone.
+While a shutdown lasts, softoff-witness looks at the guest through libvirt: QEMU writes a picture of
+its screen, and the guest's agent, where there is one, is asked whether it answers and which system
+it is. Nothing is changed in the guest. Pictures and the text on them are kept with the journal,
+which only root can read. A domain that is paused, or that libvirt has a job on, is left alone.
 
 Examples:
-  softoff trace                            records, and looks at guests whose shutdown takes longer than 20 s
-  softoff trace --look-after 2min          looks later
-  softoff trace --ask-settings             runs reg query and powercfg /q in Windows guests, to know why
-  softoff trace --never-look               keeps no pictures and asks no agent";
+  softoff trace                       looks at guests that have not shut down after 20 s
+  softoff trace --look-after 2min     looks later
+  softoff trace --ask-settings        runs reg query and powercfg /q in Windows guests, to know why
+  softoff trace --never-look          keeps no pictures and asks no agent";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
+use clap::builder::FalseyValueParser;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use softoff_tracer::{LookPlan, Notice, Summary, Tracer};
 
@@ -23,10 +24,10 @@ pub struct Args {
     #[arg(long, value_name = "TIME", env = "SOFTOFF_LOOK_EVERY", default_value = "60s", value_parser = length)]
     look_every: Duration,
     /// Never look at a guest's screen, and ask its agent nothing
-    #[arg(long, env = "SOFTOFF_NEVER_LOOK")]
+    #[arg(long, env = "SOFTOFF_NEVER_LOOK", value_parser = FalseyValueParser::new())]
     never_look: bool,
     /// Ask Windows guests for their shutdown settings, by running reg query and powercfg /q in them
-    #[arg(long, env = "SOFTOFF_ASK_SETTINGS")]
+    #[arg(long, env = "SOFTOFF_ASK_SETTINGS", value_parser = FalseyValueParser::new())]
     ask_settings: bool,
 }
 

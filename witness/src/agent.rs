@@ -189,6 +189,7 @@ mod tests {
         agents.collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is what a channel gives")]
     fn windows(command: &Value) -> Result<String, Refusal> {
         let text = match command["execute"].as_str().expect("a command") {
             "guest-get-osinfo" => r#"{"return":{"id":"mswindows"}}"#,

@@ -12,6 +12,9 @@ use virt::enumutil::Enum;
 use virt::error::Error;
 use virt::sys;
 
+const JOB: &str =
+    "libvirt has a job on the domain, such as a dump, a backup or a migration: it is left alone";
+
 /// Connects; the error is a sentence.
 pub fn connect(uri: &str) -> Result<Connect, String> {
     // libvirt would print each error; here they are recorded.
@@ -35,15 +38,21 @@ pub fn find(connection: &Connect, uuid: Uuid, process: ProcessId) -> Result<Doma
 pub fn must_be_free(domain: &Domain, process: ProcessId) -> Result<(), String> {
     must_be_scheduled(process)?;
     match control_state(domain).map_err(|error| format!("libvirt does not tell ({})", message(&error)))? {
-        sys::VIR_DOMAIN_CONTROL_OK => Ok(()),
-        sys::VIR_DOMAIN_CONTROL_JOB => {
-            Err("libvirt has a job on the domain, such as a dump or a backup: it is left alone".to_owned())
-        }
+        sys::VIR_DOMAIN_CONTROL_OK => must_have_no_job(domain),
+        sys::VIR_DOMAIN_CONTROL_JOB => Err(JOB.to_owned()),
         sys::VIR_DOMAIN_CONTROL_OCCUPIED => {
             Err("libvirt waits for an answer of QEMU's monitor: the domain is left alone".to_owned())
         }
         _ => Err("libvirt has lost the connection with QEMU's monitor".to_owned()),
     }
+}
+
+/// Long jobs are none of the control state's: libvirt would have QEMU answer in the midst of them.
+fn must_have_no_job(domain: &Domain) -> Result<(), String> {
+    let job =
+        domain.job_info().map_err(|error| format!("libvirt does not tell of jobs ({})", message(&error)))?;
+    let is_none = u32::try_from(job.r#type) == Ok(sys::VIR_DOMAIN_JOB_NONE);
+    is_none.then_some(()).ok_or_else(|| JOB.to_owned())
 }
 
 fn control_state(domain: &Domain) -> Result<sys::virDomainControlState, Error> {
