@@ -143,6 +143,27 @@ fn an_agent_that_hangs_is_silent_and_a_dark_screen_is_black() {
 }
 
 #[test]
+fn while_libvirt_waits_for_the_agent_itself_the_screen_is_seen_all_the_same() {
+    if !stage::is_possible() {
+        return;
+    }
+    let lab = lab();
+    let recorder = recorder(&lab, &[]);
+    let guest = boot(&lab, "asked by agent", Role::Ignore, Agent::Real);
+    // libvirt waits for a minute for the guest to end, and has the agent for itself meanwhile.
+    let mut virsh = lab.command("virsh");
+    virsh.args(["shutdown", "--mode", "agent", &guest.spec().name]);
+    let mut virsh = virsh.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let screens = await_screens(&lab, 1);
+    let answers = await_answers(&lab, 1);
+    guest.destroy().unwrap();
+    virsh.wait().unwrap();
+    recorder.stop().unwrap();
+    assert!(screens[0].picture.is_some(), "{screens:?}");
+    assert!(matches!(answers[0].answer, AgentAnswer::Failed(_)), "{answers:?}");
+}
+
+#[test]
 fn a_libvirt_that_hangs_does_not_hold_the_recorder_up() {
     if !stage::is_possible() {
         return;

@@ -3,17 +3,30 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// For how long a look may last. The recorder ends one that is not over after 30 s.
-pub const LIMIT: Duration = Duration::from_secs(26);
+/// For how long a look may last. An agent that answers does so within 10 s, and a reader in one or two.
+const LIMIT: Duration = Duration::from_secs(16);
 
-/// When looking ends: the rest is for writing.
-pub const LOOKING: Duration = Duration::from_secs(25);
+/// The same where programs are to be run in the guest. The recorder ends a look that is not over after 30 s.
+const LONG_LIMIT: Duration = Duration::from_secs(26);
+
+/// What is left at the end for writing.
+const WRITING: Duration = Duration::from_secs(1);
 
 /// A moment that is not to be passed.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 
 impl Deadline {
+    /// The end of a look that begins now.
+    pub fn of_look(runs_programs: bool) -> Self {
+        Self::after(if runs_programs { LONG_LIMIT } else { LIMIT })
+    }
+
+    /// When looking ends, so that what was seen can be written.
+    pub fn before_writing(self) -> Self {
+        Self(self.0.checked_sub(WRITING).unwrap_or(self.0))
+    }
+
     /// So long from now.
     pub fn after(limit: Duration) -> Self {
         Self(Instant::now() + limit)

@@ -8,21 +8,21 @@ use image::RgbImage;
 use virt::connect::Connect;
 use virt::domain::Domain;
 
-use crate::deadline::{Deadline, LIMIT, LOOKING};
+use crate::deadline::Deadline;
 use crate::report::Report;
 use crate::{Order, agent, domain, picture, screenshot, store, text};
 
 /// Looks, and writes what was seen to the journal. What cannot be seen is written too: only a journal that
 /// cannot be written is an error. False where the guest could not be looked at.
 pub fn run(order: &Order) -> anyhow::Result<bool> {
-    let deadline = Deadline::after(LIMIT);
+    let deadline = Deadline::of_look(order.settings && !order.no_agent);
     let report = Report::open(&order.journal, order.process()).context("cannot record what is seen")?;
     report.end_at(deadline);
     if !order.no_screen {
         report.begin_screen();
         report.screen_waits_for("asking libvirt for the domain");
     }
-    let deadline = deadline.but_within(LOOKING);
+    let deadline = deadline.before_writing();
     let looked = open(order).and_then(|(connection, domain)| {
         domain::must_be_free(&domain, order.process())?;
         look(order, &connection, &domain, deadline, &report);

@@ -185,7 +185,10 @@ impl<'a> Tracer<'a> {
 
     /// Looks at guests too, while their shutdown lasts, and has what is seen written to `journal`.
     pub fn look_at_guests(&mut self, plan: LookPlan, journal: &Path) {
-        self.looking = Some((Looks::new(plan), Witness::new(journal, plan.settings)));
+        match Witness::find(journal, plan.settings) {
+            Ok(witness) => self.looking = Some((Looks::new(plan), witness)),
+            Err(why) => self.stop_looking(why),
+        }
     }
 
     /// Finds the QEMU processes that run already.

@@ -24,7 +24,7 @@ use crate::looks::Look;
 
 const PROGRAM: &str = "softoff-witness";
 
-/// How long a look may last. The witness ends by itself after 26 s, with what it has.
+/// How long a look may last. The witness ends by itself before, with what it has.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// The status with which the dynamic loader ends a program whose libraries it does not find.
@@ -62,9 +62,20 @@ struct Running {
 }
 
 impl Witness {
-    /// One that writes to this journal; nothing is run yet.
-    pub fn new(journal: &Path, settings: bool) -> Self {
-        Self { program: find(), journal: journal.to_owned(), settings, limit: LIMIT, running: None }
+    /// One that writes to this journal; the error says why it does not work here.
+    pub fn find(journal: &Path, settings: bool) -> Result<Self, String> {
+        Self { program: find(), journal: journal.to_owned(), settings, limit: LIMIT, running: None }.tried()
+    }
+
+    /// Has it say its version, which it does without libvirt's daemon, but not without its library.
+    fn tried(self) -> Result<Self, String> {
+        let mut command = Command::new(&self.program);
+        command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        match outcome(command.status().map_err(|error| not_run(&error))?) {
+            Outcome::Seen => Ok(self),
+            Outcome::Unusable(why) => Err(why),
+            Outcome::Unseen | Outcome::Killed => Err(format!("{PROGRAM} cannot even say its version")),
+        }
     }
 
     /// Whether a look lasts.
@@ -74,12 +85,7 @@ impl Witness {
 
     /// Begins a look; the error says why that is impossible here.
     pub fn start(&mut self, look: &Look) -> Result<(), String> {
-        let child = self.command(look).spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => {
-                format!("{PROGRAM} is neither beside softoff nor in the PATH; install it there")
-            }
-            _ => format!("{PROGRAM} cannot be run ({error})"),
-        })?;
+        let child = self.command(look).spawn().map_err(|error| not_run(&error))?;
         self.running = Some(Running { child, process: look.process, begun: Instant::now(), killed: false });
         Ok(())
     }
@@ -135,6 +141,15 @@ impl Drop for Running {
 fn find() -> OsString {
     let beside = env::current_exe().map(|own| own.with_file_name(PROGRAM)).ok();
     beside.filter(|path| path.exists()).map_or_else(|| PROGRAM.into(), PathBuf::into_os_string)
+}
+
+fn not_run(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            format!("{PROGRAM} is neither beside softoff nor in the PATH; install it there")
+        }
+        _ => format!("{PROGRAM} cannot be run ({error})"),
+    }
 }
 
 fn outcome(status: ExitStatus) -> Outcome {
@@ -202,6 +217,19 @@ mod tests {
     }
 
     #[test]
+    fn where_a_library_is_missing_that_is_known_from_the_start() {
+        let dir = tempfile::tempdir().expect("tempdir");
+        let tried = |script| loop {
+            match witness(dir.path(), script, LIMIT).tried() {
+                Err(why) if why.contains("busy") => {}
+                tried => return tried.map(drop),
+            }
+        };
+        assert_eq!(tried("[ \"$1\" = --version ]"), Ok(()));
+        assert!(tried("exit 127").expect_err("no library").contains("libvirt.so"));
+    }
+
+    #[test]
     fn one_that_hangs_is_killed_with_what_it_has_started() {
         assert_eq!(outcome_of("sleep 1000 & wait", Duration::ZERO), Outcome::Killed);
     }
@@ -221,9 +249,11 @@ mod tests {
 
     #[test]
     fn where_it_is_not_installed_that_is_said() {
-        let mut witness = Witness::new(Path::new("/j"), false);
+        let dir = tempfile::tempdir().expect("tempdir");
+        let mut witness = witness(dir.path(), "exit 0", LIMIT);
         witness.program = "/nonexistent/softoff-witness".into();
         let why = witness.start(&LOOK).expect_err("it is not there");
         assert!(why.contains("neither beside softoff nor in the PATH"), "{why}");
+        assert_eq!(witness.tried().expect_err("it is not there"), why);
     }
 }
