@@ -28,11 +28,15 @@ fn lab() -> Lab {
 
 /// A guest of this role with an agent of this kind, ready to be asked.
 fn boot(lab: &Lab, name: &str, role: Role, agent: Agent) -> Guest {
-    let mut spec = DomainSpec::new(name, Machine::Q35, Plan { agent, ..Plan::new(role) });
+    boot_plan(lab, name, Plan { agent, ..Plan::new(role) })
+}
+
+fn boot_plan(lab: &Lab, name: &str, plan: Plan) -> Guest {
+    let mut spec = DomainSpec::new(name, Machine::Q35, plan);
     spec.agent_channel = true;
     let guest = lab.boot(&spec).unwrap();
     guest.wait_until_ready().unwrap();
-    if agent != Agent::Absent {
+    if plan.agent != Agent::Absent {
         guest.wait_until_agent_is_connected().unwrap();
     }
     guest
@@ -149,7 +153,11 @@ fn while_libvirt_waits_for_the_agent_itself_the_screen_is_seen_all_the_same() {
     }
     let lab = lab();
     let recorder = recorder(&lab, &[]);
-    let guest = boot(&lab, "asked by agent", Role::Ignore, Agent::Real);
+    let guest = boot_plan(
+        &lab,
+        "asked by agent",
+        Plan { agent: Agent::Real, delay: PATIENCE, ..Plan::new(Role::ServiceHold) },
+    );
     // libvirt waits for a minute for the guest to end, and has the agent for itself meanwhile.
     let mut virsh = lab.command("virsh");
     virsh.args(["shutdown", "--mode", "agent", &guest.spec().name]);
