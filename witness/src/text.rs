@@ -15,8 +15,15 @@ use softoff_journal::record::Screen;
 
 use crate::deadline::Deadline;
 
-/// The languages that are read, where tesseract knows them.
-const LANGUAGES: [&str; 4] = ["eng", "kor", "chi_sim", "jpn"];
+/// The languages that are read, where tesseract knows them. The first one decides on spaces: English would
+/// put them between Korean and Japanese characters.
+const LANGUAGES: [&str; 4] = ["kor", "eng", "chi_sim", "jpn"];
+
+/// The darkest shade that is as good as the background's, of 255.
+const LIGHT: u8 = 160;
+
+/// What is left around a text, in pixels.
+const MARGIN: u32 = 24;
 
 /// `nobody`.
 const NOBODY: u32 = 65_534;
@@ -66,15 +73,31 @@ fn ask(what: &str, deadline: Deadline) -> Result<String, String> {
 fn legible(picture: &RgbImage) -> GrayImage {
     let mut grey = imageops::grayscale(picture);
     stretch(&mut grey);
-    let scale = match grey.height() {
+    let scale = match picture.height() {
         ..600 => 3,
         600..1440 => 2,
         _ => 1,
     };
+    let grey = without_margins(&grey);
     match scale {
         1 => grey,
         _ => imageops::resize(&grey, grey.width() * scale, grey.height() * scale, FilterType::Triangle),
     }
+}
+
+/// What is not light, and a little around it: most of a screen that is to be read is empty.
+fn without_margins(grey: &GrayImage) -> GrayImage {
+    let (width, height) = grey.dimensions();
+    let (mut left, mut right, mut top, mut bottom) = (width, 0, height, 0);
+    for (x, y, _) in grey.enumerate_pixels().filter(|(_, _, pixel)| pixel.0[0] < LIGHT) {
+        (left, right, top, bottom) = (left.min(x), right.max(x), top.min(y), bottom.max(y));
+    }
+    if left > right {
+        return grey.clone();
+    }
+    let (left, top) = (left.saturating_sub(MARGIN), top.saturating_sub(MARGIN));
+    let (right, bottom) = ((right + MARGIN + 1).min(width), (bottom + MARGIN + 1).min(height));
+    imageops::crop_imm(grey, left, top, right - left, bottom - top).to_image()
 }
 
 /// Spreads the shades over all there are, and inverts what is mostly dark.
@@ -209,10 +232,27 @@ mod tests {
         stretch(&mut GrayImage::from_pixel(80, 40, Luma([7])));
     }
 
+    /// A screen of this height, with something in its corners.
+    fn screen(height: u32) -> RgbImage {
+        let mut screen = RgbImage::new(60, height);
+        screen.put_pixel(0, 0, Rgb([255; 3]));
+        screen.put_pixel(59, height - 1, Rgb([255; 3]));
+        screen
+    }
+
     #[test]
     fn a_small_screen_is_enlarged_and_a_large_one_is_not() {
-        let heights = [400, 768, 2160].map(|height| legible(&RgbImage::new(8, height)).height());
+        let heights = [400, 768, 2160].map(|height| legible(&screen(height)).height());
         assert_eq!(heights, [1200, 1536, 2160]);
+    }
+
+    #[test]
+    fn what_is_empty_around_a_text_is_cut_off() {
+        let mut grey = GrayImage::from_pixel(800, 600, Luma([255]));
+        grey.put_pixel(300, 5, Luma([0]));
+        assert_eq!(without_margins(&grey).dimensions(), (2 * MARGIN + 1, MARGIN + 6));
+        let empty = GrayImage::from_pixel(800, 600, Luma([255]));
+        assert_eq!(without_margins(&empty).dimensions(), (800, 600));
     }
 
     #[test]
