@@ -51,6 +51,18 @@ Examples:
   softoff report 3f2a9c web-01 -o two.html two shutdowns
 The page holds everything it shows: it can be mailed, archived and printed.";
 
+const TRACE_EXAMPLES: &str = "\
+While a shutdown lasts, softoff-witness looks at the guest through libvirt: QEMU writes a picture of
+its screen, and the guest's agent, where there is one, is asked whether it answers and which system
+it is. Nothing is changed in the guest. Pictures and the text on them are kept with the journal,
+which only root can read. A domain that is paused, or that libvirt has a job on, is left alone.
+
+Examples:
+  softoff trace                       looks at guests that have not shut down after 20 s
+  softoff trace --look-after 2min     looks later
+  softoff trace --ask-settings        runs reg query and powercfg /q in Windows guests, to know why
+  softoff trace --never-look          keeps no pictures and asks no agent";
+
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
   softoff schema episode > episode.schema.json
@@ -99,7 +111,7 @@ pub struct Cli {
 }
 
 /// A length of time as people type it.
-fn length(text: &str) -> Result<Duration, String> {
+pub fn length(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_| "expected a length of time such as 90s, 5min or 1h".to_owned())
 }
@@ -125,7 +137,8 @@ enum Verb {
     /// Takes away what `install` put in place; the records stay
     Uninstall(crate::install::Uninstall),
     /// Records what QEMU, KVM and the kernel do during shutdowns, until SIGINT or SIGTERM
-    Trace,
+    #[command(after_long_help = TRACE_EXAMPLES)]
+    Trace(crate::trace::Args),
     /// Prints the JSON Schema of the journal's records and of the episode
     #[command(after_long_help = SCHEMA_EXAMPLES)]
     Schema(schema::Args),
@@ -151,7 +164,7 @@ impl Cli {
             Verb::Report(args) => args.run(recorded),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
-            Verb::Trace => crate::trace::run(journal),
+            Verb::Trace(args) => args.run(journal),
             Verb::Schema(args) => args.run(),
             Verb::Completions(args) => args.run(),
             Verb::Man(args) => args.run(),

@@ -11,3 +11,4 @@ mod names;
 mod recording;
 mod restart;
 mod stage;
+mod witness;

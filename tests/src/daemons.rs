@@ -116,7 +116,8 @@ pub fn restart_libvirtd(layout: &Layout) -> anyhow::Result<()> {
     await_start(layout)
 }
 
-fn libvirtd_pid(layout: &Layout) -> anyhow::Result<Pid> {
+/// The process that libvirtd is.
+pub fn libvirtd_pid(layout: &Layout) -> anyhow::Result<Pid> {
     read_pid(&Daemon::Libvirtd.pid_file(layout))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
+use rustix::process::{Signal, kill_process};
 use softoff_analyzer::Episode;
 use softoff_guest::Agent;
 use virt::connect::Connect;
@@ -109,6 +110,10 @@ impl Lab {
         let entries = fs::read_dir(&from).with_context(|| format!("cannot list {}", from.display()))?;
         for entry in entries {
             let file = entry.with_context(|| format!("cannot list {}", from.display()))?;
+            // The pictures of screens are no records.
+            if file.path().is_dir() {
+                continue;
+            }
             fs::copy(file.path(), to.join(file.file_name()))
                 .with_context(|| format!("cannot copy {} to {}", file.path().display(), to.display()))?;
         }
@@ -135,6 +140,11 @@ impl Lab {
             .with_context(|| format!("libvirt does not accept the domain {:?}", spec.name))?;
         domain.create().with_context(|| format!("libvirt does not start the domain {:?}", spec.name))?;
         Ok(Guest::new(spec.clone(), domain, console, self.layout.pid_file(&spec.name)))
+    }
+
+    /// Sends libvirtd a signal.
+    pub fn signal_libvirtd(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(daemons::libvirtd_pid(&self.layout)?, signal).context("cannot signal libvirtd")
     }
 
     /// Restarts libvirtd; connections and [`Guest`]s from before are cut off from it.

@@ -11,6 +11,8 @@ use anyhow::Context;
 pub struct Programs {
     /// The command line under test.
     pub softoff: PathBuf,
+    /// What looks at guests, which the recorder finds beside the command line.
+    pub witness: PathBuf,
     /// The hook, linked statically.
     pub hook: PathBuf,
     /// The lab's own program: the keeper of the namespace.
@@ -36,6 +38,7 @@ impl Programs {
         let target = debug.parent().unwrap_or(debug);
         let programs = Self {
             softoff: debug.join("softoff"),
+            witness: debug.join("softoff-witness"),
             hook: target.join("hook/softoff-hook"),
             lab: debug.join("softoff-lab"),
             guest: target.join("hook/softoff-guest"),
@@ -48,8 +51,8 @@ impl Programs {
     }
 
     fn check(&self) -> anyhow::Result<()> {
-        let Self { softoff, hook, lab, guest, slow_close, kernel, guest_agent } = self;
-        for path in [softoff, hook, lab, guest, slow_close, kernel, guest_agent] {
+        let Self { softoff, witness, hook, lab, guest, slow_close, kernel, guest_agent } = self;
+        for path in [softoff, witness, hook, lab, guest, slow_close, kernel, guest_agent] {
             let found = fs::exists(path).unwrap_or(false);
             anyhow::ensure!(found, "{} is missing; run ./x build", path.display());
         }

@@ -17,6 +17,7 @@
 //! * `decode` turns an event into a sign; `sink` writes records and survives a full disk.
 //! * `forensics` is the second stage, while a shutdown lasts: `window` says for how long, `block` and
 //!   `disks` count requests, `vcpu`, `quota` and `pressure` read `/proc`, `activity` makes bins of it.
+//! * `looks` says when a guest is looked at while its shutdown lasts, and `witness` runs what looks.
 //! * [`tracer`] is the loop that ties them together.
 
 mod activity;
@@ -32,6 +33,7 @@ mod error;
 mod forensics;
 mod kernel;
 mod libvirt;
+mod looks;
 mod notice;
 mod pm1;
 mod pressure;
@@ -44,7 +46,9 @@ mod tracefs;
 pub mod tracer;
 mod vcpu;
 mod window;
+mod witness;
 
 pub use error::TracerError;
+pub use looks::LookPlan;
 pub use notice::Notice;
 pub use tracer::{Losses, Summary, Tracer};

@@ -35,6 +35,11 @@ pub enum Notice {
         /// Why.
         why: String,
     },
+    /// Guests cannot be looked at; said once.
+    NoWitness {
+        /// Why.
+        why: String,
+    },
     /// The journal cannot be written; said once, until it can again.
     JournalFails {
         /// Why.
@@ -63,6 +68,10 @@ impl fmt::Display for Notice {
             Self::Unreadable { pid, why } => {
                 write!(f, "process {pid} may be a QEMU, but {why}; it is not watched")
             }
+            Self::NoWitness { why } => write!(
+                f,
+                "guests' screens are not looked at, nor their agents asked: {why}; all else is recorded"
+            ),
             Self::JournalFails { why } => {
                 write!(f, "{why}; records are kept in memory until it can be written again")
             }

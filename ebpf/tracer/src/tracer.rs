@@ -29,7 +29,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use softoff_abi::{Event as Hit, Kind, LOST_RATE_LIMIT, LOST_RING_FULL, ProcessImage, names_daemon};
 use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{
-    Coverage, Loss, LossStage, MissingSentinel, ProbeHit, ProcessId, Sign, TracerState,
+    Coverage, Loss, LossStage, MissingSentinel, ProbeHit, ProcessId, Screen, Sign, TracerState,
 };
 use softoff_journal::{Event, Record, Stamp, Writer};
 use uuid::Uuid;
@@ -40,9 +40,11 @@ use crate::daemon::{self, Daemons};
 use crate::discovery::{self, Candidate, Finding};
 use crate::forensics::{Forensics, Timed};
 use crate::libvirt::Libvirt;
+use crate::looks::{LookPlan, Looks};
 use crate::programs::{Entry, Programs};
 use crate::sink::Sink;
 use crate::tracefs::Tracefs;
+use crate::witness::{Outcome, Witness};
 use crate::{Notice, TracerError, decode, kernel, proc};
 
 /// How often counters are read and libvirt's directory is looked at.
@@ -58,6 +60,8 @@ pub struct Tracer<'a> {
     libvirt: Libvirt,
     attachments: Attachments,
     forensics: Forensics,
+    /// Looks at guests while their shutdown lasts, where that is wanted and possible.
+    looking: Option<(Looks, Witness)>,
     processes: HashMap<u32, Process>,
     daemons: Daemons,
     losses: Losses,
@@ -126,6 +130,13 @@ impl Process {
     }
 }
 
+/// What is recorded of a look that came to nothing.
+fn unseen(process: ProcessId) -> Screen {
+    let why = "the look came to nothing: softoff-witness crashed, or had to be ended after 30 s";
+    let trouble = vec![why.to_owned()];
+    Screen { process, picture: None, text: None, reader: None, took_ms: 0, trouble }
+}
+
 /// Gives back what loading took: the kernel's type information is megabytes and not needed again.
 fn return_memory() {
     // SAFETY: takes a number, touches only what the allocator knows to be free.
@@ -158,6 +169,7 @@ impl<'a> Tracer<'a> {
             libvirt: Libvirt::system(),
             attachments: Attachments::default(),
             forensics: Forensics::default(),
+            looking: None,
             processes: HashMap::new(),
             daemons: Daemons::default(),
             losses: Losses::default(),
@@ -169,6 +181,14 @@ impl<'a> Tracer<'a> {
         return_memory();
         tracer.say_ready(journal.to_owned(), of_libvirt);
         Ok(tracer)
+    }
+
+    /// Looks at guests too, while their shutdown lasts, and has what is seen written to `journal`.
+    pub fn look_at_guests(&mut self, plan: LookPlan, journal: &Path) {
+        match Witness::find(journal, plan.settings) {
+            Ok(witness) => self.looking = Some((Looks::new(plan), witness)),
+            Err(why) => self.stop_looking(why),
+        }
     }
 
     /// Finds the QEMU processes that run already.
@@ -256,9 +276,41 @@ impl<'a> Tracer<'a> {
         if let Some(last) = self.daemons.look() {
             self.scan_daemons(last);
         }
+        self.look();
         self.record_losses();
         self.let_go();
         self.sink.retry(self.notify);
+    }
+
+    /// Ends the look that is over, and begins the next that is due. Never waits.
+    fn look(&mut self) {
+        let Some((looks, witness)) = &mut self.looking else { return };
+        match witness.poll() {
+            Some((process, Outcome::Seen)) => looks.succeeded(process),
+            Some((process, Outcome::Killed)) => self.record_now(Event::Screen(unseen(process))),
+            Some((_, Outcome::Unusable(why))) => self.stop_looking(why),
+            Some((_, Outcome::Unseen)) | None => {}
+        }
+        let Some((looks, witness)) = self.looking.as_mut().filter(|(_, witness)| !witness.is_busy()) else {
+            return;
+        };
+        let look = looks.next(Stamp::now().boot_ns);
+        if let Some(Err(why)) = look.map(|look| witness.start(&look)) {
+            self.stop_looking(why);
+        }
+    }
+
+    fn stop_looking(&mut self, why: String) {
+        self.looking = None;
+        (self.notify)(Notice::NoWitness { why });
+    }
+
+    /// Lets those who look at guests know of a sign.
+    fn tell_witness(&mut self, process: ProcessId, sign: &Sign, at: u64) {
+        let uuid = self.processes.get(&process.pid).and_then(|process| process.uuid);
+        if let (Some((looks, _)), Some(uuid)) = (&mut self.looking, uuid) {
+            looks.see(process, uuid, sign, at);
+        }
     }
 
     /// Detaches from executables that are long out of use.
@@ -269,6 +321,8 @@ impl<'a> Tracer<'a> {
     }
 
     fn finish(&mut self) -> Summary {
+        // A look that lasts is ended with it.
+        self.looking = None;
         let closed = self.forensics.finish(&mut self.programs);
         self.record_all(closed);
         self.record_losses();
@@ -294,8 +348,10 @@ impl<'a> Tracer<'a> {
         {
             let guest = process.file.map(|file| (process.id, file));
             let hit_of = ProbeHit { process: process.id, tid: hit.tid, sign: sign.clone() };
+            let id = process.id;
             self.record_at(hit.boot_ns, Event::Probe(hit_of));
             self.look_closer(guest, &sign, hit.boot_ns);
+            self.tell_witness(id, &sign, hit.boot_ns);
         }
         if kind == Kind::Exit {
             self.forget(hit.pid, hit.args[1]);
@@ -353,6 +409,7 @@ impl<'a> Tracer<'a> {
                 let hit_of = ProbeHit { process, tid: hit.tid, sign: sign.clone() };
                 self.record_at(hit.boot_ns, Event::Probe(hit_of));
                 self.look_closer(file.map(|file| (process, file)), &sign, hit.boot_ns);
+                self.tell_witness(process, &sign, hit.boot_ns);
             }
         }
     }
@@ -520,6 +577,9 @@ impl<'a> Tracer<'a> {
     /// Where events were lost, exits may have been among them.
     fn forget_ended(&mut self) {
         self.processes.retain(|pid, process| proc::process(*pid).ok() == Some(process.id));
+        if let Some((looks, _)) = &mut self.looking {
+            looks.retain(|process| self.processes.get(&process.pid).is_some_and(|known| known.id == process));
+        }
     }
 
     fn record_loss(&mut self, stage: LossStage, count: u64, process: Option<ProcessId>) {

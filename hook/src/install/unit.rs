@@ -12,7 +12,9 @@ pub(super) const NAME: &str = "softoff.service";
 ///
 /// The recorder needs root for the pid files and logs of libvirt and for other users' processes,
 /// and BPF; it writes nothing but its journal. It must see the host's own processes and file
-/// systems, so nothing is hidden from it: they are only made read-only.
+/// systems, so nothing is hidden from it: they are only made read-only. What it starts to look at
+/// guests, and to read their screens, lives under the same rules: it reaches libvirt by its socket, and
+/// a program that is root may become nobody without new privileges.
 pub(super) fn text(program: &Path, journal: &Path) -> String {
     format!(
         "[Unit]
