@@ -125,6 +125,7 @@ impl<'a> Play<'a> {
         spec.agent_channel = true;
         spec.panic_notifier = hardware.panic_notifier;
         spec.memory_in_file = hardware.memory_in_file;
+        spec.slides = hardware.slides.to_vec();
         let image = self.create_image(&spec)?;
         if hardware.disk == DiskKind::SlowToClose {
             spec.environment = self.slow_close_environment(&image);

@@ -4,6 +4,11 @@ use anyhow::Context;
 
 use crate::lab::Lab;
 use crate::recorder::Recorder;
+use crate::view::View;
+
+/// The recorder looks at guests early, as the lab's shutdowns drag on for seconds, not for minutes.
+const LOOKS: [(&str, &str); 3] =
+    [("SOFTOFF_LOOK_AFTER", "4s"), ("SOFTOFF_LOOK_EVERY", "5s"), ("SOFTOFF_ASK_SETTINGS", "1")];
 
 /// A lab in which softoff is installed.
 #[derive(Debug)]
@@ -29,8 +34,17 @@ impl Stage {
         Ok(Self { lab, recorder: None })
     }
 
-    /// With a recorder or without.
-    pub fn recording(records: bool) -> anyhow::Result<Self> {
-        if records { Self::open() } else { Self::without_recorder() }
+    /// One for scenarios that are judged in this view and those below it.
+    pub fn showing(view: View) -> anyhow::Result<Self> {
+        let mut stage = Self::without_recorder()?;
+        if view > View::Log {
+            let mut softoff = stage.lab.softoff_inside();
+            match view {
+                View::Guest => softoff.envs(LOOKS),
+                _ => softoff.env("SOFTOFF_NEVER_LOOK", "1"),
+            };
+            stage.recorder = Some(Recorder::start(softoff)?);
+        }
+        Ok(stage)
     }
 }
