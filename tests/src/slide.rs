@@ -74,8 +74,7 @@ impl Slide {
             fonts.load_system_fonts();
             Arc::new(fonts)
         });
-        let has_font =
-            FONTS.faces().any(|face| face.families.iter().any(|(family, _)| family == FONT));
+        let has_font = FONTS.faces().any(|face| face.families.iter().any(|(family, _)| family == FONT));
         anyhow::ensure!(has_font, "the font {FONT} is missing; run ./x setup");
         let options = Options { fontdb: Arc::clone(&FONTS), ..Options::default() };
         let tree = Tree::from_str(&self.svg(), &options).context("cannot read the slide's SVG")?;

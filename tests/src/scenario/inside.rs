@@ -10,8 +10,8 @@ use crate::slide::{Language, Slide};
 use crate::span::seconds;
 use crate::view::View;
 
-const APP_BLOCKED: Expected = Expected::ignored(&[Cause::GuestAppBlocked])
-    .told(Cause::GuestAppBlocked, &[View::Guest, View::Screen]);
+const APP_BLOCKED: Expected =
+    Expected::ignored(&[Cause::GuestAppBlocked]).told(Cause::GuestAppBlocked, &[View::Guest, View::Screen]);
 
 /// A guest that shows a picture when it is asked, and nothing else.
 const fn shows(name: &'static str, slides: &'static [Slide], expected: Expected) -> Scenario {

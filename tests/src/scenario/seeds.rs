@@ -5,8 +5,8 @@ use softoff_analyzer::episode::{Outcome, RiskLevel};
 use softoff_guest::{Agent, Ending, Role, Settings};
 
 use super::{
-    ASK, ASK_BESIDE_AGENT, ASK_BESIDE_AGENT_WAIT_DESTROY, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, PC, SLOW, Scenario, USUAL,
-    guest,
+    ASK, ASK_BESIDE_AGENT, ASK_BESIDE_AGENT_WAIT_DESTROY, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected,
+    Hardware, PC, SLOW, Scenario, USUAL, guest,
 };
 use crate::boot_sector::BootSector;
 use crate::span::seconds;
