@@ -247,6 +247,11 @@ const ADVICE: &[(Cause, &[&str])] = &[
     ),
 ];
 
+/// What to do about a cause, whatever else is known.
+pub fn of(code: Cause) -> &'static [&'static str] {
+    of_cause(code)
+}
+
 fn of_cause(code: Cause) -> &'static [&'static str] {
     ADVICE.iter().find(|(cause, _)| *cause == code).map_or(&[], |(_, advice)| advice)
 }

@@ -42,7 +42,7 @@ pub fn classify(case: &Case<'_>, clues: &[Clue]) -> Finding {
     let silent =
         ranked.iter().filter(|candidate| SILENT.contains(&candidate.code)).map(|one| one.confidence).sum();
     match best {
-        Some(best) if !SILENT.contains(&best.code) || ended_softly(case) => {
+        Some(best) if !SILENT.contains(&best.code) || ended_softly(case) || from_inside(best.code, clues) => {
             named(best.code, best.confidence, ranked)
         }
         _ if ignored(case) && silent > best_other(&ranked) => ignored_by(silent, ranked),
@@ -85,6 +85,11 @@ fn odds(cause: Cause, clues: &[Clue]) -> f64 {
     let weights = clues.iter().map(|clue| clue.strength * weight(clue.kind, cause));
     let supported = clues.iter().any(|clue| weight(clue.kind, cause) > 0.0);
     if supported { (PRIOR + weights.sum::<f64>()).exp() } else { 0.0 }
+}
+
+/// Evidence from inside the guest speaks for this cause.
+fn from_inside(cause: Cause, clues: &[Clue]) -> bool {
+    clues.iter().any(|clue| clue.kind.is_from_inside() && weight(clue.kind, cause) > 0.0)
 }
 
 /// The guest acknowledged the request and lived on.

@@ -16,6 +16,7 @@
 //! * [`activity`] is what the guest did to disks and CPUs, [`agent`] the port of its agent.
 //! * [`clue`] finds what bears on the cause, [`weights`] is the table of what each clue is worth.
 //! * [`sight`] is what could have been seen: only then does absence mean anything.
+//! * [`guest_log`] is what guests' own event logs say, joined to all this.
 //! * [`evidence`] tells what was seen, in sentences.
 //! * [`episode`] is what comes out, the contract `softoff.episode/1`; [`cause`] its vocabulary.
 
@@ -30,6 +31,7 @@ pub mod clue;
 pub mod episode;
 pub mod evidence;
 pub mod gather;
+pub mod guest_log;
 pub mod limits;
 pub mod marks;
 pub mod outcome;
@@ -41,4 +43,5 @@ pub mod weights;
 
 pub use cause::Cause;
 pub use episode::Episode;
-pub use gather::{Analysis, Analyzer, AsOf, analyze};
+pub use gather::{Analysis, Analyzer, AsOf, analyze, analyze_with};
+pub use guest_log::GuestLogs;

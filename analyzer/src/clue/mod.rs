@@ -3,18 +3,21 @@
 //! ```text
 //! facts ────▶ path: how far the press got, how it ended ──┐
 //! calls ────▶ libvirt: waited, refused, agent silent ─────┼─▶ Vec<Clue> ─▶ weights ─▶ classify
-//! activity ─▶ work: idle, at work; host: storage, CPU ────┘
+//! activity ─▶ work: idle, at work; host: storage, CPU ────┤
+//! event log ▶ guest_log: what Windows itself says ────────┘
 //! ```
 //!
 //! Absence gives a clue only where its source watched and nothing of that time was lost.
 
 mod case;
+mod guest_log;
 mod host;
 mod libvirt;
 mod path;
 mod work;
 
 pub use case::Case;
+pub use guest_log::Inside;
 
 use crate::episode::Source;
 
@@ -39,6 +42,27 @@ kinds! {
     QemuCrashed, Signalled, OomKilled, Console, Vanished, DestroyUnasked, DestroyUnseen, StorageStalled, StorageSlow,
     IoError, Starved, PausedMost, QemuStopped, NoticeLong, PoweroffLong, TeardownLong, ReleaseLong, LibvirtLate, LibvirtWaited,
     LibvirtRefused, AgentSilent,
+    LogTold, LogAmbiguous, LogSilent, LogRefused, LogActed, LogTracker, LogSessionsLong, LogUpdated, LogPreshutdownLong,
+    LogServicesLong, LogKernelLong, LogSlept, LogBugCheck,
+}
+
+impl Kind {
+    /// Evidence from inside the guest: what can tell apart causes that look the same from outside.
+    pub const fn is_from_inside(self) -> bool {
+        matches!(
+            self,
+            Self::LogSilent
+                | Self::LogRefused
+                | Self::LogActed
+                | Self::LogTracker
+                | Self::LogSessionsLong
+                | Self::LogUpdated
+                | Self::LogPreshutdownLong
+                | Self::LogServicesLong
+                | Self::LogSlept
+                | Self::LogBugCheck
+        )
+    }
 }
 
 /// Something that bears on the cause.
@@ -73,5 +97,6 @@ pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     clues.extend(libvirt::clues(case));
     clues.extend(work::clues(case));
     clues.extend(host::clues(case));
+    clues.extend(guest_log::clues(case));
     clues
 }
