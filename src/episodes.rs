@@ -47,8 +47,11 @@ pub fn load(recorded: &Recorded<'_>) -> anyhow::Result<Vec<Episode>> {
 /// be read in them is warned of when all is read.
 fn guest_logs(dir: &Path) -> anyhow::Result<GuestLogs> {
     let mut logs = GuestLogs::default();
-    for entry in Reader::open_those(dir, is_guest_log)?.flatten() {
-        logs.push(&entry);
+    for item in Reader::open_those(dir, is_guest_log)? {
+        match item {
+            Ok(entry) => logs.push(&entry),
+            Err(defect) => logs.defect(&defect),
+        }
     }
     Ok(logs)
 }

@@ -37,7 +37,8 @@ impl Args {
 }
 
 fn tell(file: &Path, summary: &Summary) {
-    let (name, found) = (visible(&file.display().to_string()), &summary.found);
+    let path = file.display().to_string();
+    let (name, found) = (visible(&path), &summary.found);
     let machines: Vec<String> =
         summary.machines.iter().map(|(name, kept)| format!("{kept} of {}", visible(name))).collect();
     let kept = if machines.is_empty() { "none".to_owned() } else { machines.join(", ") };

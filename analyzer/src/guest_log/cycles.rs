@@ -503,3 +503,98 @@ fn slept(mut cycle: Cycle, at: DateTime<Utc>, target: u32, effective: Option<u32
         if fast_startup { cycle.kind.or(Some(GuestLogType::Shutdown)) } else { Some(GuestLogType::Sleep) };
     cycle
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: f64 = 1.0;
+    const HOUR: f64 = 3600.0;
+
+    fn log(events: &[(f64, u64, WindowsEntry)]) -> Vec<Cycle> {
+        let moment = |(at, record_id, entry): &(f64, u64, WindowsEntry)| {
+            #[expect(clippy::cast_possible_truncation, reason = "hours at most")]
+            let at = DateTime::UNIX_EPOCH + TimeDelta::milliseconds((at * 1000.0) as i64);
+            Moment { at, channel: "System".to_owned(), record_id: *record_id, entry: entry.clone() }
+        };
+        let mut moments: Vec<Moment> = events.iter().map(moment).collect();
+        moments.sort_by_key(|moment| (moment.at, moment.record_id));
+        cycles(&moments)
+    }
+
+    fn asked(process: &str) -> WindowsEntry {
+        WindowsEntry::Asked {
+            process: process.to_owned(),
+            reason_code: "0x500ff".to_owned(),
+            kind: "arrêter".to_owned(),
+            user: String::new(),
+        }
+    }
+
+    const OFF: WindowsEntry = WindowsEntry::KernelShutdown { action: Some(6) };
+    const LOST: WindowsEntry = WindowsEntry::PowerLost { bugcheck: 0 };
+    const UNEXPECTED: WindowsEntry = WindowsEntry::Unexpected { last_alive: None };
+
+    #[test]
+    fn what_was_asked_for_is_told_by_the_kernel_in_any_language() {
+        let cycles = log(&[(0.0, 1, asked("a")), (3.0, 2, OFF), (4.0, 3, WindowsEntry::KernelStopped)]);
+        assert_eq!((cycles.len(), cycles[0].kind), (1, Some(GuestLogType::PowerOff)));
+    }
+
+    #[test]
+    fn a_fast_startup_is_a_shutdown_that_sleeps() {
+        let sleep = WindowsEntry::Sleep { target: 6, effective: Some(5), reason: None };
+        let cycles = log(&[(0.0, 1, asked("a")), (3.0, 2, sleep), (HOUR, 3, WindowsEntry::Resumed)]);
+        assert_eq!((cycles.len(), cycles[0].ended), (1, GuestLogEnd::Clean));
+        assert_eq!(cycles[0].kind, Some(GuestLogType::Shutdown));
+        assert!(cycles[0].slept.is_some_and(|sleep| sleep.fast_startup));
+    }
+
+    #[test]
+    fn a_power_cut_during_a_shutdown_is_the_end_of_that_shutdown() {
+        let boot = [
+            (HOUR, 2, WindowsEntry::KernelStarted),
+            (HOUR + 3.0, 5, LOST),
+            (HOUR + 8.0, 3, UNEXPECTED),
+            (HOUR + 8.0, 4, WindowsEntry::LogStarted),
+        ];
+        let cycles = log(&[vec![(0.0, 1, asked("a"))], boot.to_vec()].concat());
+        assert_eq!((cycles.len(), cycles[0].ended), (1, GuestLogEnd::Unexpected));
+    }
+
+    #[test]
+    fn one_stop_told_of_by_two_events_hours_apart_is_one() {
+        let set_during_boot = [
+            (0.0, 50, UNEXPECTED),
+            (SECOND, 51, WindowsEntry::LogStarted),
+            (2.0 * HOUR, 48, WindowsEntry::KernelStarted),
+            (2.0 * HOUR + 16.0, 54, LOST),
+        ];
+        assert_eq!(log(&set_during_boot).len(), 1);
+    }
+
+    #[test]
+    fn two_crashes_in_a_row_are_two() {
+        let crash = |at: f64, number: u64| {
+            [
+                (at, number, WindowsEntry::KernelStarted),
+                (at + 3.0, number + 3, LOST),
+                (at + 8.0, number + 1, UNEXPECTED),
+            ]
+        };
+        assert_eq!(log(&[crash(0.0, 10), crash(120.0, 20)].concat()).len(), 2);
+    }
+
+    #[test]
+    fn what_is_called_off_is_no_shutdown() {
+        let cycles = log(&[(0.0, 1, asked("a")), (30.0, 2, WindowsEntry::CalledOff)]);
+        assert_eq!(cycles, []);
+    }
+
+    #[test]
+    fn a_request_that_nothing_followed_for_an_hour_is_another_ones_not() {
+        let cycles = log(&[(0.0, 1, asked("a")), (2.0 * HOUR, 2, asked("b")), (2.0 * HOUR + 3.0, 3, OFF)]);
+        let by: Vec<&str> = cycles.iter().map(|cycle| cycle.requests[0].process.as_str()).collect();
+        assert_eq!(by, ["a", "b"]);
+    }
+}

@@ -21,12 +21,12 @@ mod phases;
 pub mod stop;
 mod tell;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{WindowsEntry, WindowsEvent};
-use softoff_journal::{Entry, Event};
+use softoff_journal::{Defect, Entry, Event};
 use uuid::Uuid;
 
 pub use cycles::Cycle;
@@ -98,6 +98,8 @@ fn first_label(computer: &str) -> &str {
 #[derive(Debug, Default)]
 pub struct GuestLogs {
     groups: Vec<Group>,
+    /// Files of which something could not be read.
+    torn: HashSet<PathBuf>,
 }
 
 /// The events of one machine as it was imported.
@@ -125,6 +127,11 @@ impl GuestLogs {
             Event::Loss(_) if entry.origin.provenance.writer == "evtx" => self.file(entry).has_gaps = true,
             _ => {}
         }
+    }
+
+    /// Takes note of a record that could not be read: what is absent in its file proves nothing.
+    pub fn defect(&mut self, defect: &Defect) {
+        self.torn.insert(defect.path.clone());
     }
 
     fn event(&mut self, entry: &Entry, event: &WindowsEvent) {
@@ -157,7 +164,10 @@ impl GuestLogs {
 
     /// The machines with their cycles. What was imported without a domain goes to the machine of the
     /// same name that has one.
-    pub fn machines(self) -> Vec<Machine> {
+    pub fn machines(mut self) -> Vec<Machine> {
+        for group in &mut self.groups {
+            group.files.retain(|path, _| !self.torn.contains(path));
+        }
         let (mut named, unnamed): (Vec<Group>, Vec<Group>) =
             self.groups.into_iter().partition(|group| group.domain.is_some());
         let mut rest = Vec::new();
