@@ -247,9 +247,9 @@ const ADVICE: &[(Cause, &[&str])] = &[
     ),
 ];
 
-/// What to do about a cause, whatever else is known.
-pub fn of(code: Cause) -> &'static [&'static str] {
-    of_cause(code)
+/// What to do about a cause of something that is over, whatever else is known.
+pub fn afterwards(code: Cause) -> Vec<String> {
+    of_cause(code).iter().map(|text| in_time(text, Outcome::Soft)).collect()
 }
 
 fn of_cause(code: Cause) -> &'static [&'static str] {

@@ -248,6 +248,10 @@ fn headline(episode: &Episode, name: &str) -> String {
         Outcome::Slept if episode.verdict == Verdict::Clean => format!("{name} went to sleep{within}."),
         Outcome::Slept => format!("{name} went to sleep instead of powering off{after}."),
         Outcome::Rebooted if episode.verdict == Verdict::Clean => format!("{name} restarted{within}."),
+        Outcome::Rebooted if episode.verdict == Verdict::Slow => match took {
+            Some(took) => format!("{name} restarted, but it took {took}."),
+            None => format!("{name} restarted slowly."),
+        },
         Outcome::Rebooted => format!("{name} started again instead of powering off{after}."),
         Outcome::Crashed => crash_headline(episode.cause.code, name),
         Outcome::Ignored => format!("{name} was asked to shut down and was still running{after}."),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::phases::seconds;
 use super::{Cycle, Machine};
+use crate::advice;
 use crate::cause::Cause;
 use crate::episode::{
     Candidate, CauseFinding, Completeness, Domain, Episode, Evidence, GuestLogEnd, GuestLogType,
@@ -42,7 +43,7 @@ pub fn episode(machine: &Machine, cycle: &Cycle, slow: u64) -> (DateTime<Utc>, E
         candidates: candidates(cause),
         cause,
         evidence: told(cycle, began),
-        advice: advice(verdict, cause.code),
+        advice: to_do(verdict, cause.code),
         risk: None,
         completeness: Completeness {
             tier: Tier::Guest,
@@ -130,7 +131,7 @@ fn told(cycle: &Cycle, began: DateTime<Utc>) -> Vec<Evidence> {
     cycle.told().into_iter().map(line).collect()
 }
 
-fn advice(verdict: Verdict, cause: Cause) -> Vec<String> {
+fn to_do(verdict: Verdict, cause: Cause) -> Vec<String> {
     match (verdict, cause) {
         (Verdict::Slow | Verdict::Failed, Cause::None) => vec![
             "Import the logs of the host too, or record the next stop with softoff trace: what asked for this \
@@ -138,7 +139,7 @@ fn advice(verdict: Verdict, cause: Cause) -> Vec<String> {
                 .to_owned(),
         ],
         (_, Cause::None) => Vec::new(),
-        (_, cause) => crate::advice::of(cause).iter().map(|text| (*text).to_owned()).collect(),
+        (_, cause) => advice::afterwards(cause),
     }
 }
 
