@@ -151,7 +151,7 @@ impl Cli {
             Verb::Explain(args) => args.run(recorded),
             Verb::Plot(args) => args.run(recorded),
             Verb::Report(args) => args.run(recorded),
-            Verb::Import(args) => args.run(journal),
+            Verb::Import(args) => Ok(args.run(journal)),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
             Verb::Trace => crate::trace::run(journal),

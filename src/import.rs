@@ -29,7 +29,7 @@ enum What {
 }
 
 impl Args {
-    pub fn run(&self, journal: &Path) -> anyhow::Result<ExitCode> {
+    pub fn run(&self, journal: &Path) -> ExitCode {
         match &self.what {
             What::Evtx(args) => args.run(journal),
         }

@@ -94,7 +94,7 @@ fn episode(
             tier: tier(&case),
             lost_events: run.lost + losses.iter().map(|lost| lost.count).sum::<u64>(),
             bad_lines: 0,
-            clock_uncertainty_ns: 0,
+            clock_uncertainty_ns: uncertainty(&case),
             missing: sight.missing.iter().cloned().chain(gaps).chain(unmeasured(&case)).collect(),
         },
         cause: finding.cause,
@@ -107,6 +107,14 @@ fn guest_log(inside: Inside<'_>) -> Option<GuestLog> {
     let (cycle, offset) = (inside.cycle()?, inside.offset()?);
     let (seconds, uncertainty) = (Some(rounded(offset.seconds)), Some(rounded(offset.uncertainty)));
     Some(GuestLog { clock_offset_seconds: seconds, clock_uncertainty_seconds: uncertainty, ..cycle.log() })
+}
+
+/// How far times of the guest's log may be off beside the host's, in nanoseconds.
+fn uncertainty(case: &Case<'_>) -> u64 {
+    let joined =
+        case.inside.filter(|inside| inside.joined.cycle.is_some()).and_then(|inside| inside.offset());
+    let length = joined.map(|offset| std::time::Duration::try_from_secs_f64(offset.uncertainty));
+    length.and_then(Result::ok).and_then(|length| u64::try_from(length.as_nanos()).ok()).unwrap_or(0)
 }
 
 /// Milliseconds: no clock is compared better than that.

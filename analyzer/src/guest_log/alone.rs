@@ -50,14 +50,23 @@ pub fn episode(machine: &Machine, cycle: &Cycle, slow: u64) -> (DateTime<Utc>, E
             lost_events: 0,
             bad_lines: 0,
             clock_uncertainty_ns: 0,
-            missing: vec![
-                "only the guest's own event log tells of it: all times are its clock's, and what the host did is \
-                 not known"
-                    .to_owned(),
-            ],
+            missing: missing(machine),
         },
     };
     (began, episode)
+}
+
+fn missing(machine: &Machine) -> Vec<String> {
+    let mut missing = vec![
+        "only the guest's own event log tells of it: all times are its clock's, and what the host did is not known"
+            .to_owned(),
+    ];
+    if machine.damaged {
+        missing.push(
+            "part of the guest's event log could not be read: what is absent may have happened".to_owned(),
+        );
+    }
+    missing
 }
 
 /// When it began, or else what is known that is nearest to that.

@@ -481,7 +481,7 @@ impl Machine {
         match std::mem::replace(&mut self.state, State::Running) {
             State::Running => {}
             State::Stopping(cycle) | State::Asleep(cycle) | State::Booting(cycle, ..) => {
-                self.done.push(cycle)
+                self.done.push(cycle);
             }
         }
     }

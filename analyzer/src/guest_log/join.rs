@@ -202,8 +202,8 @@ enum Choice {
 fn choose<'a>(own: impl Iterator<Item = &'a Pair>, voters: &[(usize, Interval)], stop: usize) -> Choice {
     let found: Vec<(usize, usize, Interval)> = own
         .map(|pair| {
-            let (votes, best) = agreement(pair.interval, voters, stop);
-            (votes, pair.cycle, best)
+            let (count, best) = agreement(pair.interval, voters, stop);
+            (count, pair.cycle, best)
         })
         .collect();
     let most = found.iter().map(|(votes, ..)| *votes).max().unwrap_or(0);
@@ -218,7 +218,7 @@ fn choose<'a>(own: impl Iterator<Item = &'a Pair>, voters: &[(usize, Interval)],
     let best: Vec<_> = found.iter().filter(|(votes, ..)| *votes == most).collect();
     match best.as_slice() {
         [] => Choice::Nothing,
-        [(votes, cycle, best)] if *votes >= 3 => Choice::Pair(*cycle, best.offset()),
+        [(count, cycle, best)] if *count >= 3 => Choice::Pair(*cycle, best.offset()),
         _ => Choice::Ambiguous,
     }
 }

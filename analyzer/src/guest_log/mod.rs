@@ -60,6 +60,8 @@ pub struct Machine {
     pub cycles: Vec<Cycle>,
     /// When somebody was refused a shutdown (1073).
     pub refusals: Vec<DateTime<Utc>>,
+    /// Part of what was imported could not be read.
+    pub damaged: bool,
     /// What each import of its System log covers without a gap.
     spans: Vec<(DateTime<Utc>, DateTime<Utc>)>,
 }
@@ -166,7 +168,9 @@ impl GuestLogs {
     /// same name that has one.
     pub fn machines(mut self) -> Vec<Machine> {
         for group in &mut self.groups {
-            group.files.retain(|path, _| !self.torn.contains(path));
+            for (path, span) in &mut group.files {
+                span.has_gaps |= self.torn.contains(path);
+            }
         }
         let (mut named, unnamed): (Vec<Group>, Vec<Group>) =
             self.groups.into_iter().partition(|group| group.domain.is_some());
@@ -193,6 +197,7 @@ impl Group {
 
     fn machine(self) -> Machine {
         let computer = self.computer().unwrap_or_default().to_owned();
+        let damaged = self.files.values().any(|span| span.has_gaps);
         let whole = self.files.into_values().filter(|span| !span.has_gaps);
         let moment = |((at, channel, record_id, _), entry)| Moment { at, channel, record_id, entry };
         let moments: Vec<Moment> = self.events.into_iter().map(moment).collect();
@@ -201,6 +206,7 @@ impl Group {
             boot: self.boot,
             computer,
             domain: self.domain,
+            damaged,
             refusals: refused.map(|moment| moment.at).collect(),
             cycles: cycles::cycles(&moments),
             spans: whole.filter_map(|span| span.reach).collect(),

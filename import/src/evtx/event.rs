@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use softoff_journal::record::{WindowsEntry, WindowsEvent};
@@ -93,6 +94,9 @@ impl Provider<'_> {
 /// The event that a record, as JSON, tells of; none where it does not bear on a shutdown. `written` is
 /// the time in the record's header, for those that name none.
 pub fn event(json: &[u8], written: DateTime<Utc>) -> Option<(DateTime<Utc>, WindowsEvent)> {
+    if !may_bear_on_shutdowns(json) {
+        return None;
+    }
     let head = serde_json::from_slice::<Document<'_>>(json).ok()?.event.system;
     let who = head.provider.attributes.who()?;
     let number = u32::try_from(number(text_of(&head.event_id))?).ok()?;
@@ -112,6 +116,22 @@ pub fn event(json: &[u8], written: DateTime<Utc>) -> Option<(DateTime<Utc>, Wind
         entry,
     };
     Some((at, event))
+}
+
+/// Most records are about something else: what their number rules out is not looked at further. No text
+/// can hold the key, as quotes in it are escaped.
+fn may_bear_on_shutdowns(json: &[u8]) -> bool {
+    const KEY: &[u8] = b"\"EventID\":";
+    const TEXT: &[u8] = b"\"#text\":";
+    let Some(at) = memmem::find(json, KEY) else { return true };
+    let rest = &json[at + KEY.len()..];
+    let rest = match rest.first() {
+        Some(b'{') => memmem::find(rest, TEXT).map_or(rest, |at| &rest[at + TEXT.len()..]),
+        _ => rest,
+    };
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).take(6);
+    let number = digits.fold(0_u32, |number, digit| number * 10 + u32::from(digit - b'0'));
+    number == 0 || PROVIDERS.iter().any(|(_, who)| bears_on_shutdowns(*who, number))
 }
 
 fn bears_on_shutdowns(who: Who, number: u32) -> bool {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use evtx::err::EvtxError;
@@ -56,9 +55,13 @@ impl Found {
         self.damaged + self.dropped
     }
 
+    const fn names_more(&self) -> bool {
+        self.troubles.len() < NAMED_TROUBLES
+    }
+
     fn trouble(&mut self, chunk_offset: u64, error: &dyn std::error::Error) {
         self.damaged += 1;
-        if self.troubles.len() < NAMED_TROUBLES {
+        if self.names_more() {
             self.troubles.push(Trouble { chunk_offset, text: with_sources(error) });
         }
     }
@@ -81,39 +84,31 @@ struct Collector {
 }
 
 impl Collector {
-    fn collect(mut self, mut parser: EvtxParser<File>) -> Found {
-        let settings = Arc::new(ParserSettings::default().indent(false));
-        for chunk in parser.chunks() {
-            match chunk {
-                Ok(data) => self.chunk(data, &settings),
-                Err(error) => self.found.trouble(place(&error), &error),
+    fn collect(mut self, parser: EvtxParser<File>) -> Found {
+        let settings = ParserSettings::default().indent(false);
+        let mut parser = parser.with_configuration(settings);
+        let mut unplaced = Vec::new();
+        for record in parser.serialized_records(|record| bearing(record?)) {
+            match record {
+                Ok(event) => {
+                    self.found.records += 1;
+                    event.into_iter().for_each(|(at, event)| self.keep(at, event));
+                }
+                Err(error) => {
+                    if let (EvtxError::FailedToParseRecord { record_id, .. }, true) =
+                        (&error, self.found.names_more())
+                    {
+                        unplaced.push((self.found.troubles.len(), *record_id));
+                    }
+                    self.found.trouble(place(&error), &error);
+                }
             }
+        }
+        for (trouble, record_id) in unplaced {
+            self.found.troubles[trouble].chunk_offset = chunk_of(&mut parser, record_id);
         }
         let by_time = self.kept.into_iter().map(|((at, ..), event)| (at, event));
         Found { events: by_time.collect(), ..self.found }
-    }
-
-    fn chunk(&mut self, mut data: EvtxChunkData, settings: &Arc<ParserSettings>) {
-        let offset = data.number.map_or(0, chunk_offset);
-        let mut chunk = match data.parse(Arc::clone(settings)) {
-            Ok(chunk) => chunk,
-            Err(error) => return self.found.trouble(offset, &error),
-        };
-        for record in chunk.iter() {
-            if let Err(error) = record.and_then(|record| self.record(record)) {
-                self.found.trouble(offset, &error);
-            }
-        }
-    }
-
-    fn record(&mut self, record: EvtxRecord<'_>) -> Result<(), EvtxError> {
-        let written = DateTime::from_timestamp_nanos(clamp(record.timestamp.as_nanosecond()));
-        let json = record.into_json_bytes()?.data;
-        self.found.records += 1;
-        if let Some((at, event)) = event::event(&json, written) {
-            self.keep(at, event);
-        }
-        Ok(())
     }
 
     fn keep(&mut self, at: DateTime<Utc>, event: WindowsEvent) {
@@ -128,6 +123,12 @@ impl Collector {
     }
 }
 
+/// What a record says of a shutdown.
+fn bearing(record: EvtxRecord<'_>) -> Result<Option<(DateTime<Utc>, WindowsEvent)>, EvtxError> {
+    let written = DateTime::from_timestamp_nanos(clamp(record.timestamp.as_nanosecond()));
+    Ok(event::event(&record.into_json_bytes()?.data, written))
+}
+
 fn clamp(nanos: i128) -> i64 {
     i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
@@ -135,8 +136,18 @@ fn clamp(nanos: i128) -> i64 {
 fn place(error: &EvtxError) -> u64 {
     match error {
         EvtxError::FailedToParseChunk { chunk_id, .. } => chunk_offset(*chunk_id),
+        EvtxError::FailedToReadRecordAt { chunk: Some(chunk), .. } => chunk_offset(*chunk),
         _ => 0,
     }
+}
+
+/// Where the chunk lies whose header says that it holds a record; 0 where none does.
+fn chunk_of(parser: &mut EvtxParser<File>, record_id: u64) -> u64 {
+    let holds = |chunk: &EvtxChunkData| {
+        (chunk.header.first_event_record_id..=chunk.header.last_event_record_id).contains(&record_id)
+    };
+    let chunk = parser.chunks().flatten().find(holds);
+    chunk.and_then(|chunk| chunk.number).map_or(0, chunk_offset)
 }
 
 const fn chunk_offset(number: u64) -> u64 {
