@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! clues ─▶ weights summed per cause ─▶ probabilities ─▶ one cause is more likely than all else: named
+//!                                        │   (a silent one only where evidence from inside is for it)
 //!                                        ├─▶ the silent ones together: guest.ignored, ranked
 //!                                        └─▶ neither: none with confidence 0, which is "unknown"
 //! ```
@@ -16,6 +17,9 @@ use crate::weights::{PRIOR, SILENT, weight};
 
 /// A cause is named where it is more likely than everything else together.
 const NAMED: f64 = 0.5;
+
+/// So much more evidence from inside must be for one silent cause than for another, in nats.
+const TOLD_APART: f64 = 1.0;
 
 /// Candidates below this probability are not worth a thought.
 const WORTH_MENTIONING: f64 = 0.02;
@@ -42,12 +46,22 @@ pub fn classify(case: &Case<'_>, clues: &[Clue]) -> Finding {
     let silent =
         ranked.iter().filter(|candidate| SILENT.contains(&candidate.code)).map(|one| one.confidence).sum();
     match best {
-        Some(best) if !SILENT.contains(&best.code) || ended_softly(case) || from_inside(best.code, clues) => {
+        Some(best) if !SILENT.contains(&best.code) || ended_softly(case) || told_apart(best.code, clues) => {
             named(best.code, best.confidence, ranked)
         }
         _ if ignored(case) && silent > best_other(&ranked) => ignored_by(silent, ranked),
         _ => unknown(ranked),
     }
+}
+
+/// Whether evidence from inside the guest speaks for this silent cause more than for each other one. What
+/// is seen from outside never tells them apart, however the odds fall.
+fn told_apart(cause: Cause, clues: &[Clue]) -> bool {
+    let inside = |cause: Cause| -> f64 {
+        let clues = clues.iter().filter(|clue| clue.kind.is_from_inside());
+        clues.map(|clue| clue.strength * weight(clue.kind, cause)).sum()
+    };
+    SILENT.iter().filter(|other| **other != cause).all(|other| inside(cause) >= inside(*other) + TOLD_APART)
 }
 
 /// How likely the likeliest cause is that is not one of the silent ones.
@@ -85,11 +99,6 @@ fn odds(cause: Cause, clues: &[Clue]) -> f64 {
     let weights = clues.iter().map(|clue| clue.strength * weight(clue.kind, cause));
     let supported = clues.iter().any(|clue| weight(clue.kind, cause) > 0.0);
     if supported { (PRIOR + weights.sum::<f64>()).exp() } else { 0.0 }
-}
-
-/// Evidence from inside the guest speaks for this cause.
-fn from_inside(cause: Cause, clues: &[Clue]) -> bool {
-    clues.iter().any(|clue| clue.kind.is_from_inside() && weight(clue.kind, cause) > 0.0)
 }
 
 /// The guest acknowledged the request and lived on.

@@ -92,7 +92,9 @@ impl Collector {
             match record {
                 Ok(event) => {
                     self.found.records += 1;
-                    event.into_iter().for_each(|(at, event)| self.keep(at, event));
+                    if let Some((at, event)) = event {
+                        self.keep(at, event);
+                    }
                 }
                 Err(error) => {
                     if let (EvtxError::FailedToParseRecord { record_id, .. }, true) =
