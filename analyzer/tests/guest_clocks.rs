@@ -122,7 +122,9 @@ fn chaos() -> impl Strategy<Value = GuestStory> {
 
 fn cycles(entries: &[Entry]) -> String {
     let mut logs = GuestLogs::default();
-    entries.iter().for_each(|entry| logs.push(entry));
+    for entry in entries {
+        logs.push(entry);
+    }
     format!("{:?}", logs.machines().into_iter().map(|machine| machine.cycles).collect::<Vec<_>>())
 }
 

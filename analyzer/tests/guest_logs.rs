@@ -9,6 +9,8 @@ use softoff_analyzer::episode::{
 use softoff_journal::record::WindowsEntry;
 use story::{GuestStory, QUIET, Story, episodes_with, idle};
 
+use GuestPhaseName::{Kernel, Preshutdown, Services, Sessions};
+
 const SVCHOST: &str = "C:\\Windows\\system32\\svchost.exe";
 const WINLOGON: &str = "C:\\Windows\\system32\\winlogon.exe";
 
@@ -46,7 +48,6 @@ fn a_slow_shutdown_is_explained_by_the_phase_that_its_guest_spent_it_in() {
     let log = episode.guest_log.as_ref().expect("joined");
     assert_eq!((log.ended, log.r#type), (GuestLogEnd::Clean, Some(GuestLogType::PowerOff)));
     let names: Vec<_> = log.phases.iter().map(|phase| phase.name).collect();
-    use GuestPhaseName::{Kernel, Preshutdown, Services, Sessions};
     assert_eq!(names, [Sessions, Preshutdown, Services, Kernel]);
     assert!((log.phases[0].seconds - 84.6).abs() < 1e-6, "{:?}", log.phases);
     let (offset, about) =

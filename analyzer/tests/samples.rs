@@ -11,6 +11,7 @@ use softoff_journal::{Entry, Reader};
 
 use GuestLogEnd::{Clean, Unexpected, Unknown};
 use GuestLogType::{PowerOff, Restart, Shutdown, Sleep};
+use Outcome::{Crashed, Rebooted};
 
 /// The directory of the samples; where it is missing, that is said.
 fn samples() -> Option<PathBuf> {
@@ -36,7 +37,9 @@ fn entries(sample: &Path) -> Vec<Entry> {
 
 fn machine(sample: &Path) -> Machine {
     let mut logs = GuestLogs::default();
-    entries(sample).iter().for_each(|entry| logs.push(entry));
+    for entry in &entries(sample) {
+        logs.push(entry);
+    }
     let mut machines = logs.machines();
     assert_eq!(machines.len(), 1);
     machines.remove(0)
@@ -171,10 +174,11 @@ fn every_cycle_that_no_host_recorded_is_an_episode() {
     let Some(dir) = samples() else { return };
     let entries = entries(&dir.join("python-evtx__system.evtx"));
     let mut logs = GuestLogs::default();
-    entries.iter().for_each(|entry| logs.push(entry));
+    for entry in &entries {
+        logs.push(entry);
+    }
     let episodes = analyze_with(logs, entries.into_iter().map(Ok), None, limits::SLOW).episodes;
     let outcomes: Vec<Outcome> = episodes.iter().map(|episode: &Episode| episode.outcome).collect();
-    use Outcome::{Crashed, Rebooted};
     assert_eq!(outcomes, [Rebooted, Rebooted, Rebooted, Crashed, Outcome::Unknown]);
     assert!(episodes.iter().all(|episode| episode.guest_log.is_some()));
 }

@@ -382,7 +382,9 @@ impl GuestStory {
 pub fn episodes_with(stories: &[Story], guests: &[GuestStory]) -> Vec<Episode> {
     let of_guests: Vec<Entry> = guests.iter().flat_map(GuestStory::entries).collect();
     let mut logs = GuestLogs::default();
-    of_guests.iter().for_each(|entry| logs.push(entry));
+    for entry in &of_guests {
+        logs.push(entry);
+    }
     let mut records: Vec<Record> = stories.iter().flat_map(|story| story.records.clone()).collect();
     records.sort_by_key(|record| record.boot_ns);
     let items = entries(&records).into_iter().chain(of_guests);
