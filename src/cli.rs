@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::episodes::Recorded;
-use crate::{completions, demo, explain, list, man, plot, report, schema};
+use crate::{completions, demo, explain, import, list, man, plot, report, schema};
 
 const EXAMPLES: &str = "\
 Exit status: 0 all is well, 1 a shutdown among those shown was slow or failed, 2 an error.
@@ -132,6 +132,8 @@ enum Verb {
     /// Writes shutdowns as one self-contained HTML page
     #[command(after_long_help = REPORT_EXAMPLES)]
     Report(report::Args),
+    /// Adds evidence from elsewhere to the journal: event logs of Windows guests
+    Import(import::Args),
     /// Puts the hook where libvirt runs it
     Install(crate::install::Install),
     /// Takes away what `install` put in place; the records stay
@@ -162,6 +164,7 @@ impl Cli {
             Verb::Explain(args) => args.run(recorded),
             Verb::Plot(args) => args.run(recorded),
             Verb::Report(args) => args.run(recorded),
+            Verb::Import(args) => Ok(args.run(journal)),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
             Verb::Trace(args) => args.run(journal),

@@ -8,10 +8,11 @@ use crate::advice;
 use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
 use crate::classify;
-use crate::clue::{self, Case};
-use crate::episode::{Completeness, Domain, Episode, Outcome, Path, Qemu, Request, SCHEMA};
+use crate::clue::{self, Case, Inside};
+use crate::episode::{Completeness, Domain, Episode, GuestLog, Outcome, Path, Qemu, Request, SCHEMA, Tier};
 use crate::evidence::{self, inside};
 use crate::gather::{Lost, Watch};
+use crate::guest_log::{Joined, Machine};
 use crate::marks::Marks;
 use crate::outcome::{self, End};
 use crate::phases::{phases, seconds};
@@ -30,6 +31,8 @@ pub struct Context<'a> {
     pub now: u64,
     /// From how many nanoseconds on a shutdown is slow.
     pub slow: u64,
+    /// The guest's own event log with what was found for each attempt, where one was imported.
+    pub inside: Option<(&'a Machine, &'a [Joined])>,
 }
 
 /// The episodes of a run, each with the boot clock of its beginning.
@@ -37,11 +40,22 @@ pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
     let attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
     // Sorting the facts once for all attempts: a hostile guest can cause many of both.
     let port = if attempts.is_empty() { None } else { Port::of(run) };
-    let told = |attempt: &Attempt<'_>| (attempt.began(), episode(run, attempt, port.as_ref(), context));
-    attempts.iter().map(told).collect()
+    let told = |(index, attempt): (usize, &Attempt<'_>)| {
+        let inside = context
+            .inside
+            .and_then(|(machine, joined)| Some(Inside { machine, joined: *joined.get(index)? }));
+        (attempt.began(), episode(run, attempt, port.as_ref(), inside, context))
+    };
+    attempts.iter().enumerate().map(told).collect()
 }
 
-fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Context<'_>) -> Episode {
+fn episode(
+    run: &Run,
+    attempt: &Attempt<'_>,
+    port: Option<&Port>,
+    inside: Option<Inside<'_>>,
+    context: &Context<'_>,
+) -> Episode {
     let marks = Marks::of(attempt);
     let losses = losses(attempt, context.losses);
     let intact = losses.is_empty() && run.lost == 0;
@@ -54,7 +68,7 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
     let slow = until - marks.request >= context.slow;
     let verdict = outcome::verdict(attempt, &end, path, &marks, slow);
     let (marks, end, sight) = (&marks, &end, &sight);
-    let case = Case { run, attempt, marks, end, path, verdict, sight, port, until };
+    let case = Case { run, attempt, marks, end, path, verdict, sight, port, inside, until };
     let clues = clue::clues(&case);
     let finding = classify::classify(&case, &clues);
     let (phases, gaps) = phases(attempt, marks, path == Path::Agent && case.heard().is_some());
@@ -72,20 +86,46 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
         escalated: outcome::escalated(path, end, marks),
         duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
         phases,
-        guest_log: None,
+        guest_log: inside.and_then(guest_log),
         evidence: evidence::evidence(&case, &clues, &finding),
         advice: advice::advice(&finding, end, path, marks.gone.is_some(), &in_commands(run)),
         risk: risk::risk(&case, &clues),
         completeness: Completeness {
-            tier: sight.tier,
+            tier: tier(&case),
             lost_events: run.lost + losses.iter().map(|lost| lost.count).sum::<u64>(),
             bad_lines: 0,
-            clock_uncertainty_ns: 0,
+            clock_uncertainty_ns: uncertainty(&case),
             missing: sight.missing.iter().cloned().chain(gaps).chain(unmeasured(&case)).collect(),
         },
         cause: finding.cause,
         candidates: finding.candidates,
     }
+}
+
+/// The guest's log of this attempt, with how far its clock is off.
+fn guest_log(inside: Inside<'_>) -> Option<GuestLog> {
+    let (cycle, offset) = (inside.cycle()?, inside.offset()?);
+    let (seconds, uncertainty) = (Some(rounded(offset.seconds)), Some(rounded(offset.uncertainty)));
+    Some(GuestLog { clock_offset_seconds: seconds, clock_uncertainty_seconds: uncertainty, ..cycle.log() })
+}
+
+/// How far times of the guest's log may be off beside the host's, in nanoseconds.
+fn uncertainty(case: &Case<'_>) -> u64 {
+    let joined =
+        case.inside.filter(|inside| inside.joined.cycle.is_some()).and_then(|inside| inside.offset());
+    let length = joined.map(|offset| std::time::Duration::try_from_secs_f64(offset.uncertainty));
+    length.and_then(Result::ok).and_then(|length| u64::try_from(length.as_nanos()).ok()).unwrap_or(0)
+}
+
+/// Milliseconds: no clock is compared better than that.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// The host's, unless the guest's own log tells of this attempt.
+fn tier(case: &Case<'_>) -> Tier {
+    let joined = case.inside.is_some_and(|inside| inside.joined.cycle.is_some());
+    if joined { Tier::Guest } else { case.sight.tier }
 }
 
 /// What the window did not measure.

@@ -15,6 +15,7 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{
@@ -25,7 +26,10 @@ use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
 
 use crate::assemble;
+use crate::attempt::{self, Attempt};
 use crate::episode::Episode;
+use crate::guest_log::stop::Stop;
+use crate::guest_log::{self, GuestLogs, Joined, Machine};
 use crate::limits;
 use crate::run::{Boot, Fact, Run, Sighting, What, by_content};
 
@@ -54,7 +58,18 @@ pub fn analyze(
     as_of: Option<AsOf>,
     slow: u64,
 ) -> Analysis {
-    let mut analyzer = Analyzer::new(slow);
+    analyze_with(GuestLogs::default(), items, as_of, slow)
+}
+
+/// The same where guests' event logs are known: their records among `items` are left alone, and what
+/// they tell is joined to the episodes of their domains. `guests` has to have taken all of them.
+pub fn analyze_with(
+    guests: GuestLogs,
+    items: impl IntoIterator<Item = Result<Entry, Defect>>,
+    as_of: Option<AsOf>,
+    slow: u64,
+) -> Analysis {
+    let mut analyzer = Analyzer::with_guests(guests, slow);
     let mut defects = Vec::new();
     for item in items {
         match item {
@@ -90,12 +105,18 @@ fn bad_lines(defects: &[Defect]) -> HashMap<Uuid, u64> {
 pub struct Analyzer {
     boots: Vec<Gathering>,
     slow: u64,
+    guests: Arc<[Machine]>,
 }
 
 impl Analyzer {
     /// One that calls shutdowns slow from `slow` nanoseconds on.
     pub fn new(slow: u64) -> Self {
-        Self { boots: Vec::new(), slow }
+        Self::with_guests(GuestLogs::default(), slow)
+    }
+
+    /// One that knows guests' own event logs.
+    pub fn with_guests(guests: GuestLogs, slow: u64) -> Self {
+        Self { boots: Vec::new(), slow, guests: guests.machines().into() }
     }
 
     /// Takes one record.
@@ -104,7 +125,7 @@ impl Analyzer {
         let boot = Boot { id: provenance.boot_id, host: provenance.host.clone() };
         let known = self.boots.iter().position(|gathering| gathering.boot == boot);
         let at = known.unwrap_or_else(|| {
-            self.boots.push(Gathering::new(boot, self.slow));
+            self.boots.push(Gathering::new(boot, self.slow, Arc::clone(&self.guests)));
             self.boots.len() - 1
         });
         self.boots[at].push(entry.record);
@@ -119,8 +140,65 @@ impl Analyzer {
 
     /// No more records: everything that is open is closed as of `as_of`, or of the last record.
     pub fn finish(self, as_of: Option<AsOf>) -> Vec<Episode> {
-        self.boots.into_iter().flat_map(|gathering| gathering.finish(as_of)).collect()
+        let mut boots = self.boots;
+        for gathering in &mut boots {
+            gathering.close_all(as_of);
+        }
+        let alone = join(&mut boots, &self.guests, self.slow);
+        let hosts = boots.into_iter().flat_map(Gathering::finish).collect();
+        among(hosts, alone)
     }
+}
+
+/// Joins the guests' cycles to the runs that were held for them, and tells of those that no host saw.
+fn join(boots: &mut [Gathering], guests: &[Machine], slow: u64) -> Vec<(DateTime<Utc>, Episode)> {
+    let mut alone = Vec::new();
+    for (index, machine) in guests.iter().enumerate() {
+        let held: Vec<&Held> =
+            boots.iter().flat_map(|boot| &boot.held).filter(|held| held.machine == index).collect();
+        let joined = joined(&held, machine);
+        let taken: HashSet<usize> = joined.iter().flatten().filter_map(|joined| joined.cycle).collect();
+        let mut found = joined.into_iter();
+        for boot in &mut *boots {
+            boot.assemble(index, machine, &mut found);
+        }
+        let rest = machine.cycles.iter().enumerate().filter(|(cycle, _)| !taken.contains(cycle));
+        alone.extend(rest.map(|(_, cycle)| guest_log::alone::episode(machine, cycle, slow)));
+    }
+    alone
+}
+
+/// What was found for each attempt of each run.
+fn joined(held: &[&Held], machine: &Machine) -> Vec<Vec<Joined>> {
+    let attempts: Vec<Vec<Attempt<'_>>> =
+        held.iter().map(|held| attempt::attempts(&held.run, held.now)).collect();
+    let all = || attempts.iter().flatten();
+    let stops: Vec<_> = all().map(Stop::of).collect();
+    let began = |attempt: &Attempt<'_>| attempt.facts.first().map(|fact| fact.wall).unwrap_or_default();
+    let moments: Vec<_> = all().map(began).collect();
+    let mut found = guest_log::join::join(&stops, &moments, &machine.cycles).into_iter();
+    attempts.iter().map(|attempts| found.by_ref().take(attempts.len()).collect()).collect()
+}
+
+/// Episodes that no host recorded, put where they belong by their time.
+fn among(mut hosts: Vec<Episode>, alone: Vec<(DateTime<Utc>, Episode)>) -> Vec<Episode> {
+    for (at, episode) in alone {
+        let later = |other: &Episode| other.request.at.is_some_and(|other| other > at);
+        let place = hosts.iter().position(later).unwrap_or(hosts.len());
+        hosts.insert(place, episode);
+    }
+    hosts
+}
+
+/// A run whose guest has an event log: it waits until all that may be joined to it is known.
+#[derive(Debug)]
+struct Held {
+    machine: usize,
+    run: Run,
+    /// What was lost until it was closed.
+    losses: Vec<Lost>,
+    /// The boot clock when it was closed.
+    now: u64,
 }
 
 /// The runs of one boot of one host.
@@ -143,6 +221,9 @@ struct Gathering {
     tracer_wrote: u64,
     /// From how many nanoseconds on a shutdown is slow.
     slow: u64,
+    /// The guests whose own event logs are known, and the runs that wait for them.
+    guests: Arc<[Machine]>,
+    held: Vec<Held>,
     done: Vec<(u64, Episode)>,
 }
 
@@ -202,10 +283,12 @@ impl Watch {
 }
 
 impl Gathering {
-    fn new(boot: Boot, slow: u64) -> Self {
+    fn new(boot: Boot, slow: u64, guests: Arc<[Machine]>) -> Self {
         Self {
             boot,
             slow,
+            guests,
+            held: Vec::new(),
             tracer_wrote: 0,
             waiting: BinaryHeap::new(),
             open: Vec::new(),
@@ -386,13 +469,30 @@ impl Gathering {
 
     fn close(&mut self, runs: Vec<Run>, now: u64) {
         for run in runs {
+            if let Some(machine) = self.guests.iter().position(|machine| machine.is_guest_of(&run)) {
+                self.held.push(Held { machine, run, losses: self.losses.clone(), now });
+                continue;
+            }
             let (watch, losses) = (&self.watch, self.losses.as_slice());
-            let context = assemble::Context { watch, losses, now, slow: self.slow };
+            let context = assemble::Context { watch, losses, now, slow: self.slow, inside: None };
             self.done.extend(assemble::episodes(&run, &context));
         }
     }
 
-    fn finish(mut self, as_of: Option<AsOf>) -> Vec<Episode> {
+    /// Assembles the runs that were held for this guest; `found` gives what was found for each of them.
+    fn assemble(&mut self, index: usize, machine: &Machine, found: &mut impl Iterator<Item = Vec<Joined>>) {
+        let (held, rest) =
+            std::mem::take(&mut self.held).into_iter().partition(|held: &Held| held.machine == index);
+        self.held = rest;
+        for Held { run, losses, now, .. } in held {
+            let joined = found.next().unwrap_or_default();
+            let (watch, inside) = (&self.watch, Some((machine, joined.as_slice())));
+            let context = assemble::Context { watch, losses: &losses, now, slow: self.slow, inside };
+            self.done.extend(assemble::episodes(&run, &context));
+        }
+    }
+
+    fn close_all(&mut self, as_of: Option<AsOf>) {
         let present = as_of.filter(|as_of| as_of.boot_id == self.boot.id);
         let now = present.map_or(self.now, |as_of| as_of.boot_ns.max(self.now));
         while !self.waiting.is_empty() {
@@ -400,6 +500,9 @@ impl Gathering {
         }
         let open = std::mem::take(&mut self.open);
         self.close(open, now);
+    }
+
+    fn finish(mut self) -> Vec<Episode> {
         self.done.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
         self.done.into_iter().map(|(_, episode)| episode).collect()
     }

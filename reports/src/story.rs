@@ -7,6 +7,7 @@ use softoff_analyzer::episode::{
     Source, Tier, Verdict,
 };
 
+use crate::guest::GuestSide;
 use crate::units::{bytes, counted, duration, moment, percent};
 use crate::visible::{fit, name_in_sentence, visible};
 
@@ -36,6 +37,8 @@ pub(crate) struct Story {
     pub summary: String,
     pub facts: Vec<Fact>,
     pub phases: Vec<Stretch>,
+    /// What the guest's own event log says.
+    pub guest: Option<GuestSide>,
     pub evidence: Vec<Sighting>,
     /// Absent where it is not known, and where there is nothing to explain.
     pub cause: Option<Reason>,
@@ -114,6 +117,7 @@ impl Story {
             summary: summary(episode),
             facts: facts(episode),
             phases: phases(episode),
+            guest: episode.guest_log.as_ref().map(GuestSide::of),
             evidence: episode.evidence.iter().map(sighting).collect(),
             cause: reason(episode.cause.code, episode.cause.confidence),
             others: others(episode),
@@ -213,7 +217,7 @@ const fn tier(tier: Tier) -> &'static str {
         Tier::Process => "libvirt's hook and QEMU's process",
         Tier::Kvm => "KVM's tracepoints",
         Tier::Probe => "the probe in QEMU",
-        Tier::Guest => "the probe in QEMU and evidence from inside the guest",
+        Tier::Guest => "evidence from inside the guest",
     }
 }
 
@@ -244,6 +248,10 @@ fn headline(episode: &Episode, name: &str) -> String {
         Outcome::Slept if episode.verdict == Verdict::Clean => format!("{name} went to sleep{within}."),
         Outcome::Slept => format!("{name} went to sleep instead of powering off{after}."),
         Outcome::Rebooted if episode.verdict == Verdict::Clean => format!("{name} restarted{within}."),
+        Outcome::Rebooted if episode.verdict == Verdict::Slow => match took {
+            Some(took) => format!("{name} restarted, but it took {took}."),
+            None => format!("{name} restarted slowly."),
+        },
         Outcome::Rebooted => format!("{name} started again instead of powering off{after}."),
         Outcome::Crashed => crash_headline(episode.cause.code, name),
         Outcome::Ignored => format!("{name} was asked to shut down and was still running{after}."),
@@ -439,7 +447,7 @@ fn others(episode: &Episode) -> Vec<Reason> {
 }
 
 /// A text from outside, visible and bounded.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     fit(&visible(text), TEXT_COLUMNS)
 }
 

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Candidate, CauseFinding, Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu,
-    Request, Risk, RiskLevel, SCHEMA, Source, Tier, Verdict,
+    Candidate, CauseFinding, Completeness, Culprit, CulpritKind, Domain, Episode, Evidence, GuestLog,
+    GuestLogEnd, GuestLogPhase, GuestLogType, GuestPhaseName, Outcome, Path, Phase, PhaseName, Qemu, Request,
+    Risk, RiskLevel, SCHEMA, Source, Tier, Verdict,
 };
 use uuid::Uuid;
 
@@ -24,6 +25,7 @@ pub fn all() -> Vec<(&'static str, Episode)> {
         ("single_phase", single_phase()),
         ("hostile", hostile()),
         ("bare", bare()),
+        ("guest_log", guest_log()),
     ]
 }
 
@@ -168,6 +170,7 @@ pub fn hostile() -> Episode {
         domain: Domain { os: Some(name.clone()), os_source: Some(name.clone()), ..domain(&name, 6) },
         qemu: Some(Qemu { version: Some(name.clone()), build_id: Some(name.clone()), ..qemu() }),
         request: Request { by: Some(name.clone()), ..request() },
+        guest_log: Some(GuestLog { reason_code: Some(name.clone()), ..log(&name) }),
         evidence: vec![seen(Source::Hook, f64::NAN, &name, 1.0), seen(Source::Evtx, 3.0, &name, -1.0)],
         advice: vec![name.clone(), format!("1. {name}"), format!("    {name}")],
         risk: Some(Risk {
@@ -195,6 +198,52 @@ pub fn bare() -> Episode {
         phases: vec![],
         evidence: vec![],
         ..base("", 7)
+    }
+}
+
+/// Installed updates, by its own event log beside the host's records.
+pub fn guest_log() -> Episode {
+    Episode {
+        id: "e0e0e0e0".to_owned(),
+        verdict: Verdict::Slow,
+        phases: phases(&[0.0004, 0.02, 88.4, 0.012, 0.15, 0.06]),
+        duration_seconds: Some(88.6424),
+        cause: cause(Cause::GuestUpdate, 0.97),
+        candidates: candidates(&[(Cause::GuestUpdate, 0.97)]),
+        guest_log: Some(log("C:\\Windows\\system32\\svchost.exe")),
+        evidence: vec![
+            seen(Source::Probe, 0.0, "system_powerdown arrived over QMP", 0.0),
+            seen(Source::Evtx, 1.2, "Windows: the last user is logged off (7002)", 0.0),
+            seen(
+                Source::Evtx,
+                87.9,
+                "Windows spent 80.1 s in pre-shutdown services, with updates to install",
+                10.0,
+            ),
+        ],
+        completeness: Completeness { tier: Tier::Guest, ..completeness() },
+        ..base("win11-03", 8)
+    }
+}
+
+/// A guest's own log with this text wherever the guest chooses it.
+pub fn log(text: &str) -> GuestLog {
+    let phase = |name, seconds| GuestLogPhase { name, seconds };
+    GuestLog {
+        started_at: Some(time("2026-11-23T09:12:08Z")),
+        process: Some(text.to_owned()),
+        reason_code: Some("0x80020010".to_owned()),
+        r#type: Some(GuestLogType::Restart),
+        phases: vec![
+            phase(GuestPhaseName::Sessions, 1.2),
+            phase(GuestPhaseName::Preshutdown, 80.1),
+            phase(GuestPhaseName::Services, 5.0),
+            phase(GuestPhaseName::Kernel, 0.4),
+        ],
+        ended: GuestLogEnd::Clean,
+        culprits: vec![Culprit { kind: CulpritKind::Service, name: text.to_owned(), seconds: Some(4.97) }],
+        clock_offset_seconds: Some(-2.75),
+        clock_uncertainty_seconds: Some(1.25),
     }
 }
 

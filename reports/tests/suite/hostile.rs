@@ -59,12 +59,15 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 fn hostile_episode() -> impl Strategy<Value = Episode> {
-    (any_text(), any_text(), any_text(), 0_usize..7).prop_map(|(name, text, other, shape)| {
+    (any_text(), any_text(), any_text(), 0_usize..8).prop_map(|(name, text, other, shape)| {
         let mut episode = episodes::episodes().swap_remove(shape);
         episode.domain.name = Some(name);
         episode.domain.os = Some(text.clone());
         episode.host.clone_from(&other);
         episode.request.by = Some(other.clone());
+        if episode.guest_log.is_some() {
+            episode.guest_log = Some(episodes::log(&text));
+        }
         episode.evidence.iter_mut().for_each(|evidence| evidence.text.clone_from(&text));
         episode.advice = vec![text.clone(), other.clone()];
         episode.completeness.missing = vec![other];
@@ -108,6 +111,7 @@ fn harmless(mut episode: Episode) -> Episode {
     episode.domain.os = Some(ok());
     episode.host = ok();
     episode.request.by = Some(ok());
+    episode.guest_log = episode.guest_log.map(|_| episodes::log("ok"));
     episode.evidence.iter_mut().for_each(|evidence| evidence.text = ok());
     episode.advice.iter_mut().for_each(|advice| *advice = ok());
     episode.completeness.missing = vec![ok()];
