@@ -8,7 +8,9 @@
 //!
 //! * [`file`] is a journal file that is written in one go; the same source gives the same file, so that
 //!   importing twice changes nothing.
+//! * [`qemu_log`] reads domains' logs, written by libvirt and QEMU.
 
 pub mod file;
+pub mod qemu_log;
 
 pub use file::{ImportError, ImportFile};
