@@ -109,6 +109,7 @@ fn tier(run: &Run, coverage: Option<Coverage>) -> Tier {
 fn reads_log(run: &Run) -> bool {
     run.facts.iter().any(|fact| match &fact.what {
         What::Hook(call) => call.reason_source == Some(ReasonSource::Log),
+        What::Log(_) => true,
         _ => false,
     })
 }
@@ -138,7 +139,12 @@ fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch, intact: bool) -
         ),
         None => missing.push("the probe did not find this QEMU process".to_owned()),
     }
-    if !run.has_hook() {
+    if run.is_from_log() {
+        missing.push(
+            "only the domain's log tells of it: when libvirt released the domain is not known; run `softoff install`"
+                .to_owned(),
+        );
+    } else if !run.has_hook() {
         missing.push(
             "no hook call was recorded: when libvirt released the domain, and why it says it is off, \
                       are not known; run `softoff install`"

@@ -21,7 +21,7 @@ pub(crate) struct Story {
     pub id: String,
     /// The domain's name, or what stands for it.
     pub name: String,
-    /// Wall time of the request.
+    /// Wall time of the request, or else of the end.
     pub when: Option<String>,
     pub outcome: &'static str,
     pub verdict: Verdict,
@@ -104,7 +104,7 @@ impl Story {
         let name = display_name(&episode.domain);
         Self {
             id: shown(&episode.id),
-            when: episode.request.at.map(moment),
+            when: episode.at().map(moment),
             outcome: outcome(episode.outcome),
             verdict: episode.verdict,
             seconds: episode.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
