@@ -18,6 +18,8 @@ mod lines;
 mod name;
 mod out;
 mod parser;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
