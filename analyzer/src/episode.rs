@@ -63,6 +63,12 @@ impl Episode {
     pub fn at(&self) -> Option<DateTime<Utc>> {
         self.request.at.or(self.ended_at)
     }
+
+    /// Whether nothing but a domain's log tells of it.
+    pub fn is_of_log_alone(&self) -> bool {
+        let all = self.evidence.iter().all(|evidence| evidence.source == Source::QemuLog);
+        self.completeness.tier == Tier::Log && all && !self.evidence.is_empty()
+    }
 }
 
 /// The virtual machine of an episode.

@@ -18,8 +18,8 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{
-    Activity, DomainLog, HookCall, LogEntry, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess, Sign, TracerState,
-    Window,
+    Activity, DomainLog, HookCall, LogEntry, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess,
+    Sign, TracerState, Window,
 };
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;

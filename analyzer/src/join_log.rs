@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::episode::{Episode, Evidence, Source, Tier};
+use crate::episode::{Episode, Evidence};
 use crate::evidence::LOG_QUOTES;
 
 /// The hook's clock and libvirt's stamp in the log are read at different moments of the same end.
@@ -20,7 +20,7 @@ type Whom = (String, String);
 
 /// All episodes, each end once. Where logs tell of any, all are in the order of time.
 pub fn join(episodes: Vec<Episode>) -> Vec<Episode> {
-    let (logged, mut told): (Vec<_>, Vec<_>) = episodes.into_iter().partition(is_of_log);
+    let (logged, mut told): (Vec<_>, Vec<_>) = episodes.into_iter().partition(Episode::is_of_log_alone);
     if logged.is_empty() {
         return told;
     }
@@ -31,14 +31,10 @@ pub fn join(episodes: Vec<Episode>) -> Vec<Episode> {
             None => told.push(episode),
         }
     }
-    told.sort_by_cached_key(|episode| begin_and_end(episode).map_or(DateTime::<Utc>::MAX_UTC, |(begin, _)| begin));
+    told.sort_by_cached_key(|episode| {
+        begin_and_end(episode).map_or(DateTime::<Utc>::MAX_UTC, |(begin, _)| begin)
+    });
     told
-}
-
-/// Nothing but a domain's log tells of it.
-fn is_of_log(episode: &Episode) -> bool {
-    let all = episode.evidence.iter().all(|evidence| evidence.source == Source::QemuLog);
-    episode.completeness.tier == Tier::Log && all && !episode.evidence.is_empty()
 }
 
 type Spans = HashMap<Whom, Vec<(DateTime<Utc>, DateTime<Utc>, usize)>>;
@@ -86,7 +82,9 @@ fn begin_and_end(episode: &Episode) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
 
 /// The log's words on a death, in the other's own time.
 fn take_over(told: &mut Episode, logged: &Episode) {
-    let (Some((begin, _)), Some((log_begin, _))) = (begin_and_end(told), begin_and_end(logged)) else { return };
+    let (Some((begin, _)), Some((log_begin, _))) = (begin_and_end(told), begin_and_end(logged)) else {
+        return;
+    };
     let shift = (log_begin - begin).as_seconds_f64();
     let quoted = logged.evidence.iter().filter(|evidence| evidence.text.starts_with(LOG_QUOTES));
     for evidence in quoted {

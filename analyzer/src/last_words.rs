@@ -14,7 +14,8 @@ pub fn deaths<'a>(attempt: &Attempt<'a>) -> Vec<&'a Fact> {
     let Some(end) = attempt.facts.iter().rev().find(|fact| attempt::is_shutting_down(fact)) else {
         return Vec::new();
     };
-    let near = |fact: &&&Fact| death(fact).is_some() && end.boot_ns.abs_diff(fact.boot_ns) <= limits::PATIENCE;
+    let near =
+        |fact: &&&Fact| death(fact).is_some() && end.boot_ns.abs_diff(fact.boot_ns) <= limits::PATIENCE;
     attempt.before().iter().chain(&attempt.facts).filter(near).copied().collect()
 }
 

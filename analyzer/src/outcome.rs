@@ -5,8 +5,8 @@ use softoff_journal::record::{Death, LibvirtCall, LogEntry, Sender, ShutoffReaso
 use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
 use crate::episode::{Outcome, Path, Verdict};
-use crate::marks::Marks;
 use crate::last_words;
+use crate::marks::Marks;
 use crate::run::What;
 use crate::sight::Sight;
 
@@ -88,7 +88,9 @@ fn without_reason(
         Some(_) if left_by_migration(attempt) => new(Outcome::Migrated, Ender::Libvirt),
         // libvirt sends SIGTERM after every S5 too: only who would have seen S5 can tell.
         Some(_) if sight.s5 => new(Outcome::Hard, Ender::Libvirt),
-        None if attempt.any(is_crash) || last_words::decisive(attempt).is_some() => new(Outcome::Crashed, Ender::Qemu),
+        None if attempt.any(is_crash) || last_words::decisive(attempt).is_some() => {
+            new(Outcome::Crashed, Ender::Qemu)
+        }
         None if attempt.any(is_killed) => new(Outcome::Crashed, Ender::Unknown),
         None if reason == Some(&ShutoffReason::Crashed) => new(Outcome::Crashed, Ender::Unknown),
         _ => new(Outcome::Unknown, Ender::Unknown),

@@ -6,7 +6,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{
-    AgentExchange, Coverage, DomainLog, HookCall, LogEntry, Operation, ProcessId, QemuProcess, Screen, ShutoffReason, Sign,
+    AgentExchange, Coverage, DomainLog, HookCall, LogEntry, Operation, ProcessId, QemuProcess, Screen,
+    ShutoffReason, Sign,
 };
 use uuid::Uuid;
 
@@ -227,7 +228,13 @@ impl Fact {
             What::Sign(Sign::Exit { .. }) => 1,
             What::Sign(_) | What::Screen(_) | What::Agent(_) => 0,
             What::Hook(_) => 2,
-            What::Log(log) => if matches!(log.entry, LogEntry::ShuttingDown { .. }) { 2 } else { 0 },
+            What::Log(log) => {
+                if matches!(log.entry, LogEntry::ShuttingDown { .. }) {
+                    2
+                } else {
+                    0
+                }
+            }
         }
     }
 }

@@ -55,8 +55,12 @@ impl Log {
         let entry = |(line, (seconds, entry)): (u64, &(f64, LogEntry))| {
             let wall = wall(*seconds);
             let log = DomainLog { domain: "web-1".to_owned(), line, entry: entry.clone() };
-            let boot_ns = u64::try_from(wall.timestamp_nanos_opt().expect("this century")).expect("after 1970");
-            Entry { origin: Arc::clone(&origin), record: Record { boot_ns, wall, event: Event::DomainLog(log) } }
+            let boot_ns =
+                u64::try_from(wall.timestamp_nanos_opt().expect("this century")).expect("after 1970");
+            Entry {
+                origin: Arc::clone(&origin),
+                record: Record { boot_ns, wall, event: Event::DomainLog(log) },
+            }
         };
         (1..).zip(&self.0).map(entry).collect()
     }
@@ -89,10 +93,14 @@ const LIBVIRT: Option<&str> = Some("/usr/sbin/libvirtd");
 
 #[test]
 fn an_end_is_told_with_its_time_and_without_a_verdict_on_its_length() {
-    let episode = Log::default().start(-900.0).ended_on(0.0, LIBVIRT).off(0.4, Some(ShutoffReason::Shutdown)).episode();
+    let episode =
+        Log::default().start(-900.0).ended_on(0.0, LIBVIRT).off(0.4, Some(ShutoffReason::Shutdown)).episode();
     assert_eq!((episode.outcome, episode.verdict), (Outcome::Soft, Verdict::Unknown));
     assert_eq!((episode.completeness.tier, episode.ended_at), (Tier::Log, Some(wall(0.4))));
-    assert_eq!((episode.request.at, episode.duration_seconds, episode.domain.uuid), (None, None, Some(story::UUID)));
+    assert_eq!(
+        (episode.request.at, episode.duration_seconds, episode.domain.uuid),
+        (None, None, Some(story::UUID))
+    );
 }
 
 #[test]
@@ -119,7 +127,15 @@ fn a_start_that_failed_and_a_run_without_an_end_are_no_episodes() {
     let failed = Some(ShutoffReason::Failed);
     assert_eq!(Log::default().start(0.0).off(0.2, failed.clone()).ended_on(0.3, LIBVIRT).episodes(), []);
     assert_eq!(Log::default().start(0.0).ended_on(0.1, LIBVIRT).off(0.2, failed).episodes(), []);
-    assert_eq!(Log::default().start(0.0).ended_on(5.0, LIBVIRT).start(9000.0).died(9001.0, Death::Assertion).episodes(), []);
+    assert_eq!(
+        Log::default()
+            .start(0.0)
+            .ended_on(5.0, LIBVIRT)
+            .start(9000.0)
+            .died(9001.0, Death::Assertion)
+            .episodes(),
+        []
+    );
 }
 
 #[test]
@@ -134,7 +150,8 @@ fn runs_are_told_one_by_one_from_a_first_end_without_a_start() {
 
 #[test]
 fn who_sent_the_signal_is_told_by_qemus_last_word_on_it() {
-    let killed = Log::default().start(-9.0).ended_on(0.0, Some("/bin/evil")).off(0.2, Some(ShutoffReason::Shutdown));
+    let killed =
+        Log::default().start(-9.0).ended_on(0.0, Some("/bin/evil")).off(0.2, Some(ShutoffReason::Shutdown));
     assert_eq!(killed.episode().cause.code, Cause::HostKilled);
     let forged = Log::default()
         .start(-9000.0)
@@ -152,10 +169,13 @@ fn deaths_are_named_and_quoted() {
         (Death::KvmError, Cause::HostQemuCrash),
         (Death::OutOfMemory, Cause::HostQemuCrash),
     ] {
-        let episode = Log::default().start(-9.0).died(0.0, how).off(0.0, Some(ShutoffReason::Crashed)).episode();
+        let episode =
+            Log::default().start(-9.0).died(0.0, how).off(0.0, Some(ShutoffReason::Crashed)).episode();
         assert_eq!((episode.cause.code, episode.outcome), (cause, Outcome::Crashed), "{how:?}");
         let quoted = |text: &str| text == "the domain's log says: its words <b>";
-        assert!(episode.evidence.iter().any(|e| quoted(&e.text) && e.source == Source::QemuLog && e.weight > 0.0));
+        assert!(
+            episode.evidence.iter().any(|e| quoted(&e.text) && e.source == Source::QemuLog && e.weight > 0.0)
+        );
     }
 }
 
@@ -180,7 +200,11 @@ fn what_was_recorded_is_not_told_again_and_takes_over_the_words_of_a_death() {
     let told = log.beside(&crashed);
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].boot_id, story::BOOT);
-    assert!(told[0].evidence.iter().any(|evidence| evidence.text.contains("its words <b>")), "{:#?}", told[0]);
+    assert!(
+        told[0].evidence.iter().any(|evidence| evidence.text.contains("its words <b>")),
+        "{:#?}",
+        told[0]
+    );
 }
 
 #[test]

@@ -37,9 +37,11 @@ pub fn libvirt(line: &[u8]) -> Option<Line<'_>> {
         return Some(Line::ShuttingDown(None));
     }
     let reason = text.strip_prefix("shutting down, reason=").filter(|reason| is_reason(reason));
-    Some(reason.map_or(Line::Other(text), |reason| {
-        Line::ShuttingDown(Some(ShutoffReason::from_libvirt(reason)))
-    }))
+    Some(
+        reason.map_or(Line::Other(text), |reason| {
+            Line::ShuttingDown(Some(ShutoffReason::from_libvirt(reason)))
+        }),
+    )
 }
 
 /// libvirt's time stamp: `2026-11-23 04:17:20.423+0000`.

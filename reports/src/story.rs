@@ -3,8 +3,8 @@
 
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel,
-    Source, Tier, Verdict,
+    Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel, Source, Tier,
+    Verdict,
 };
 
 use crate::units::{bytes, counted, duration, moment, percent};
@@ -120,7 +120,7 @@ impl Story {
             shares_its_cause: episode.cause.code == Cause::GuestIgnored,
             advice: all_shown(&episode.advice),
             risk: episode.risk.as_ref().map(loss),
-            coverage: coverage(&episode.completeness),
+            coverage: coverage(episode),
             missing: all_shown(&episode.completeness.missing),
             name,
         }
@@ -460,7 +460,8 @@ fn loss(risk: &Risk) -> Loss {
     }
 }
 
-fn coverage(completeness: &Completeness) -> String {
+fn coverage(episode: &Episode) -> String {
+    let completeness = &episode.completeness;
     let losses =
         [(completeness.lost_events, "event", "lost"), (completeness.bad_lines, "journal line", "unreadable")];
     let losses: Vec<_> = losses
@@ -474,5 +475,8 @@ fn coverage(completeness: &Completeness) -> String {
         0 => String::new(),
         nanos => format!(", times good to {}", duration(nanos as f64 / 1e9)),
     };
+    if episode.is_of_log_alone() {
+        return format!("Read in the domain's log alone{clocks}.");
+    }
     format!("Seen by {}; {losses}{clocks}.", tier(completeness.tier))
 }

@@ -130,8 +130,8 @@ fn told(path: &Path, imported: &Imported) -> String {
             parts.push(format!("{number} {what}"));
         }
     };
-    add(found.deaths, "words of a crash");
-    add(found.endless, "without an end before the next start, which tell nothing");
+    add(found.deaths, if found.deaths == 1 { "line on a crash" } else { "lines on crashes" });
+    add(found.endless, "without an end before the next start, left out");
     add(u64::from(found.running), "still running where the log ends");
     add(found.left_out, "entries left out: too many in one run, or without a time");
     add(place.too_long, "overlong lines, read in part");
@@ -178,12 +178,13 @@ impl<'a> Bar<'a> {
             return;
         }
         let path = self.path;
-        self.shown.get_or_insert_with(|| {
-            let style = ProgressStyle::with_template("{msg} {percent} % of {total_bytes}, {eta} to go");
-            let bar = ProgressBar::new(of).with_message(visible(&path.display().to_string()).to_string());
-            style.map_or(bar.clone(), |style| bar.with_style(style))
-        })
-        .set_position(read);
+        self.shown
+            .get_or_insert_with(|| {
+                let style = ProgressStyle::with_template("{msg} {percent} % of {total_bytes}, {eta} to go");
+                let bar = ProgressBar::new(of).with_message(visible(&path.display().to_string()).to_string());
+                style.map_or(bar.clone(), |style| bar.with_style(style))
+            })
+            .set_position(read);
     }
 
     fn clear(&self) {

@@ -51,7 +51,9 @@ fn begins(text: &[u8]) -> Option<Death> {
         b'q' | b'h' | b'*' | b'd' | b'f' | b'm' | b'c' if one_of(&BROKEN) => Some(Death::Assertion),
         b'E' if text.starts_with(b"ERROR:") && is_glib_assertion(text) => Some(Death::Assertion),
         b'F' if text.starts_with(b"Failed to allocate ") => Some(Death::OutOfMemory),
-        b'(' | b'G' if memmem::find(text, b"GLib-ERROR **: ").is_some() && has(text, b"failed to allocate ") => {
+        b'(' | b'G'
+            if memmem::find(text, b"GLib-ERROR **: ").is_some() && has(text, b"failed to allocate ") =>
+        {
             Some(Death::OutOfMemory)
         }
         _ => None,
@@ -82,8 +84,14 @@ mod tests {
     #[test]
     fn deaths_are_told_by_the_words_of_those_who_report_them() {
         for (line, death) in [
-            ("qemu-system-x86_64: ../hw/usb/core.c:720: usb_ep_get: Assertion `dev != NULL' failed.", Death::Assertion),
-            ("ERROR:../system/cpus.c:504:qemu_mutex_lock_iothread_impl: assertion failed: (!bql_locked())", Death::Assertion),
+            (
+                "qemu-system-x86_64: ../hw/usb/core.c:720: usb_ep_get: Assertion `dev != NULL' failed.",
+                Death::Assertion,
+            ),
+            (
+                "ERROR:../system/cpus.c:504:qemu_mutex_lock_iothread_impl: assertion failed: (!bql_locked())",
+                Death::Assertion,
+            ),
             ("ERROR:../target/i386/kvm/kvm.c:12:f: code should not be reached", Death::Assertion),
             ("qemu: fatal: Trying to execute code outside RAM or ROM at 0xfffffff0", Death::Assertion),
             ("qemu: hardware error: register_ioport_read: invalid opaque", Death::Assertion),
@@ -93,7 +101,10 @@ mod tests {
             ("error: kvm run failed Cannot allocate memory", Death::KvmError),
             ("qemu-kvm: cannot set up guest memory 'pc.ram': Cannot allocate memory", Death::OutOfMemory),
             ("qemu-kvm: error: kvm run failed Bad address", Death::KvmError),
-            ("(process:77): GLib-ERROR **: 10:01:02.123: ../glib/gmem.c:106: failed to allocate 8 bytes", Death::OutOfMemory),
+            (
+                "(process:77): GLib-ERROR **: 10:01:02.123: ../glib/gmem.c:106: failed to allocate 8 bytes",
+                Death::OutOfMemory,
+            ),
         ] {
             assert_eq!(of_qemu(line.as_bytes()), Some(death), "{line}");
         }

@@ -63,11 +63,7 @@ fn keep(begun: &mut Vec<u8>, more: &[u8]) {
     begun.extend_from_slice(&more[..more.len().min(room)]);
 }
 
-fn give(
-    line: &[u8],
-    place: &mut Place,
-    take: &mut impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<()> {
+fn give(line: &[u8], place: &mut Place, take: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
     place.too_long += u64::from(line.len() > LONGEST);
     let line = &line[..line.len().min(LONGEST)];
     take(line.strip_suffix(b"\r").unwrap_or(line))

@@ -61,6 +61,10 @@ mod tests {
     #[test]
     fn a_directory_of_logs_may_hold_other_files() {
         assert!(is_log(Path::new("d/web.log")) && is_log(Path::new("d/web.log-20260101.gz")));
-        assert!(!is_log(Path::new("d/notes.txt")) && !is_log(Path::new("d/.log")) && !is_log(Path::new("d/web.log.swp")));
+        assert!(
+            !is_log(Path::new("d/notes.txt"))
+                && !is_log(Path::new("d/.log"))
+                && !is_log(Path::new("d/web.log.swp"))
+        );
     }
 }

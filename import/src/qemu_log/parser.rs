@@ -200,7 +200,11 @@ impl Parser {
     }
 
     /// A line with this time: what waited for one has it now.
-    fn stamped(&mut self, stamp: &[u8], give: &mut impl FnMut(DateTime<Utc>, DomainLog)) -> Option<DateTime<Utc>> {
+    fn stamped(
+        &mut self,
+        stamp: &[u8],
+        give: &mut impl FnMut(DateTime<Utc>, DomainLog),
+    ) -> Option<DateTime<Utc>> {
         let at = moment(stamp)?;
         self.started(None, give);
         self.give_untimed(at, give);
@@ -248,7 +252,13 @@ impl Parser {
         }
     }
 
-    fn give(&mut self, line: u64, at: DateTime<Utc>, entry: LogEntry, give: &mut impl FnMut(DateTime<Utc>, DomainLog)) {
+    fn give(
+        &mut self,
+        line: u64,
+        at: DateTime<Utc>,
+        entry: LogEntry,
+        give: &mut impl FnMut(DateTime<Utc>, DomainLog),
+    ) {
         // A clock that was set back is let stand.
         let at = self.last.filter(|last| at < *last && *last - at <= DISORDER).unwrap_or(at);
         self.last = Some(at);

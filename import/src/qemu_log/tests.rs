@@ -25,11 +25,11 @@ PATH=/usr/local/sbin:/usr/bin \\
 -msg timestamp=on
 char device redirected to /dev/pts/1 (label charserial0)
 ";
-const TERM: &str =
-    "2026-01-09T20:00:01.000100Z qemu-system-x86_64: terminating on signal 15 from pid 6530 (/usr/sbin/libvirtd)\n";
+const TERM: &str = "2026-01-09T20:00:01.000100Z qemu-system-x86_64: terminating on signal 15 from pid 6530 (/usr/sbin/libvirtd)\n";
 const DOWN: &str = "2026-01-09 20:00:01.302+0000: shutting down, reason=shutdown\n";
 const CRASHED: &str = "2026-01-09 20:00:01.302+0000: shutting down, reason=crashed\n";
-const ASSERTION: &str = "qemu-system-x86_64: ../hw/usb/core.c:720: usb_ep_get: Assertion `dev != NULL' failed.\n";
+const ASSERTION: &str =
+    "qemu-system-x86_64: ../hw/usb/core.c:720: usb_ep_get: Assertion `dev != NULL' failed.\n";
 
 type Entries = Vec<(DateTime<Utc>, DomainLog)>;
 
@@ -79,14 +79,18 @@ fn starts_of_all_versions_tell_versions_host_and_uuid() {
                   2.12.0qemu-kvm-2.12.0-99, kernel: 4.18.0, hostname: interns.novalocal\nLC_ALL=C \
                   PATH=/usr/bin /usr/libexec/qemu-kvm -name guest=c -S -uuid \
                   11111111-1111-4111-8111-111111111111 -msg timestamp=on\n";
-    assert_eq!(only_start(centos), (some("4.5.0"), some("2.12.0qemu-kvm-2.12.0-99"), some("interns.novalocal"), uuid));
+    assert_eq!(
+        only_start(centos),
+        (some("4.5.0"), some("2.12.0qemu-kvm-2.12.0-99"), some("interns.novalocal"), uuid)
+    );
     assert_eq!(only_start("2014-01-01 00:00:00.000+0000: starting up\n"), (None, None, None, None));
 }
 
 #[test]
 fn a_start_whose_command_line_is_missing_or_cut_is_a_start_without_a_uuid() {
     let line = START.lines().next().expect("a line").to_owned() + "\n";
-    for log in [line.clone(), line.clone() + "LC_ALL=C \\\n", line.clone() + "-name a-uuid 1 \\\n-uuid zz\n"] {
+    for log in [line.clone(), line.clone() + "LC_ALL=C \\\n", line.clone() + "-name a-uuid 1 \\\n-uuid zz\n"]
+    {
         assert_eq!(only_start(&log).3, None, "{log}");
     }
     assert_eq!(entries(&[&line, DOWN]).len(), 2);
@@ -219,7 +223,11 @@ fn pieces_of_a_rotated_log_share_a_boot_and_a_log_without_a_host_is_of_this_one(
     let boots: std::collections::BTreeSet<_> =
         reader.map(|item| item.expect("no defect").origin.provenance.boot_id).collect();
     assert_eq!(boots.len(), 2);
-    assert!(place.entries().contains(&("here".to_owned(), LogEntry::ShuttingDown { reason: Some(ShutoffReason::Shutdown) })));
+    assert!(
+        place
+            .entries()
+            .contains(&("here".to_owned(), LogEntry::ShuttingDown { reason: Some(ShutoffReason::Shutdown) }))
+    );
 }
 
 #[test]
