@@ -121,6 +121,14 @@ fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch, intact: bool) -
             "something was lost in this time: what is absent may have happened all the same".to_owned(),
         );
     }
+    if run.is_from_log() {
+        missing.push(
+            "only the domain's log tells of it: the request, the guest's answer and when libvirt released the \
+             domain are not in it; `softoff install` and `softoff trace` record the next one"
+                .to_owned(),
+        );
+        return missing;
+    }
     match &run.watched {
         Some((_, process)) => {
             missing.extend(process.missing.iter().map(|part| format!("{}: {}", part.name, part.consequence)));
@@ -139,12 +147,7 @@ fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch, intact: bool) -
         ),
         None => missing.push("the probe did not find this QEMU process".to_owned()),
     }
-    if run.is_from_log() {
-        missing.push(
-            "only the domain's log tells of it: when libvirt released the domain is not known; run `softoff install`"
-                .to_owned(),
-        );
-    } else if !run.has_hook() {
+    if !run.has_hook() {
         missing.push(
             "no hook call was recorded: when libvirt released the domain, and why it says it is off, \
                       are not known; run `softoff install`"
