@@ -98,6 +98,7 @@ const fn kind(kind: &DefectKind) -> &'static str {
 pub fn say_empty(dir: &Path) -> ExitCode {
     eprintln!(
         "softoff: no shutdowns recorded in {}; `softoff install` and `softoff trace` record them, \
+         `softoff import qemu-log /var/log/libvirt/qemu` takes what libvirt's logs tell already, \
          --journal DIR looks elsewhere",
         dir.display()
     );

@@ -1,7 +1,7 @@
 //! Assembly: one attempt of one run becomes one episode.
 
 use chrono::{DateTime, Duration, Utc};
-use softoff_journal::record::{QemuProcess, Sign};
+use softoff_journal::record::{QemuProcess, ShutoffReason, Sign};
 use uuid::Uuid;
 
 use crate::advice;
@@ -37,7 +37,10 @@ pub struct Context<'a> {
 
 /// The episodes of a run, each with the boot clock of its beginning.
 pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
-    let attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
+    let mut attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
+    if run.is_from_log() {
+        attempts.retain(is_an_end);
+    }
     // Sorting the facts once for all attempts: a hostile guest can cause many of both.
     let port = if attempts.is_empty() { None } else { Port::of(run) };
     let told = |(index, attempt): (usize, &Attempt<'_>)| {
@@ -47,6 +50,12 @@ pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
         (attempt.began(), episode(run, attempt, port.as_ref(), inside, context))
     };
     attempts.iter().enumerate().map(told).collect()
+}
+
+/// A log tells of ends only: neither of a signal that ended nothing, nor of a start that failed.
+fn is_an_end(attempt: &Attempt<'_>) -> bool {
+    let last = attempt.facts.iter().rev().find_map(|fact| fact.reason());
+    attempt.close == Close::Gone && last != Some(&ShutoffReason::Failed)
 }
 
 fn episode(
@@ -73,6 +82,7 @@ fn episode(
     let finding = classify::classify(&case, &clues);
     let (phases, gaps) = phases(attempt, marks, path == Path::Agent && case.heard().is_some());
     let asked = request_seen(attempt, path, end);
+    let duration_seconds = asked.and(ended).map(|end| seconds(end - marks.request));
     Episode {
         schema: SCHEMA.to_owned(),
         id: id(run, attempt),
@@ -84,7 +94,8 @@ fn episode(
         outcome: end.outcome,
         verdict,
         escalated: outcome::escalated(path, end, marks),
-        duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
+        duration_seconds,
+        ended_at: ended.filter(|_| duration_seconds.is_none()).and_then(|at| wall_of(attempt, at)),
         phases,
         guest_log: inside.and_then(guest_log),
         evidence: evidence::evidence(&case, &clues, &finding),
@@ -142,6 +153,11 @@ fn ended_at(attempt: &Attempt<'_>, marks: &Marks) -> Option<u64> {
         Close::Reset | Close::Suspended => attempt.facts.last().map(|fact| fact.boot_ns.max(marks.last())),
         Close::GivenUp | Close::Open => None,
     }
+}
+
+/// The wall time of the last fact up to this moment.
+fn wall_of(attempt: &Attempt<'_>, at: u64) -> Option<DateTime<Utc>> {
+    attempt.facts.iter().rev().find(|fact| fact.boot_ns <= at).map(|fact| fact.wall)
 }
 
 /// The fact that shows the request. Without a probe the first fact is already its end.

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{
-    Activity, HookCall, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess, Sign, TracerState,
-    Window,
+    Activity, DomainLog, HookCall, LogEntry, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess,
+    Sign, TracerState, Window,
 };
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
@@ -30,6 +30,7 @@ use crate::attempt::{self, Attempt};
 use crate::episode::Episode;
 use crate::guest_log::stop::Stop;
 use crate::guest_log::{self, GuestLogs, Joined, Machine};
+use crate::join_log;
 use crate::limits;
 use crate::run::{Boot, Fact, Run, Sighting, What, by_content};
 
@@ -80,7 +81,7 @@ pub fn analyze_with(
             }
         }
     }
-    let mut episodes = analyzer.finish(as_of);
+    let mut episodes = join_log::join(analyzer.finish(as_of));
     let bad_lines = bad_lines(&defects);
     for episode in &mut episodes {
         episode.completeness.bad_lines = bad_lines.get(&episode.boot_id).copied().unwrap_or(0);
@@ -104,6 +105,8 @@ fn bad_lines(defects: &[Defect]) -> HashMap<Uuid, u64> {
 #[derive(Debug)]
 pub struct Analyzer {
     boots: Vec<Gathering>,
+    /// Where each boot stands among them: each imported domain has one of its own.
+    places: HashMap<Boot, usize>,
     slow: u64,
     guests: Arc<[Machine]>,
 }
@@ -116,15 +119,15 @@ impl Analyzer {
 
     /// One that knows guests' own event logs.
     pub fn with_guests(guests: GuestLogs, slow: u64) -> Self {
-        Self { boots: Vec::new(), slow, guests: guests.machines().into() }
+        Self { boots: Vec::new(), places: HashMap::new(), slow, guests: guests.machines().into() }
     }
 
     /// Takes one record.
     pub fn push(&mut self, entry: Entry) {
         let provenance = &entry.origin.provenance;
         let boot = Boot { id: provenance.boot_id, host: provenance.host.clone() };
-        let known = self.boots.iter().position(|gathering| gathering.boot == boot);
-        let at = known.unwrap_or_else(|| {
+        let at = self.places.get(&boot).copied().unwrap_or_else(|| {
+            self.places.insert(boot.clone(), self.boots.len());
             self.boots.push(Gathering::new(boot, self.slow, Arc::clone(&self.guests)));
             self.boots.len() - 1
         });
@@ -337,8 +340,9 @@ impl Gathering {
                 self.inside(boot_ns, wall, screen.process, What::Screen(Box::new(screen)))
             }
             Event::Agent(said) => self.inside(boot_ns, wall, said.process, What::Agent(Box::new(said))),
+            Event::DomainLog(log) => self.domain_log(boot_ns, wall, log),
             // Imported evidence is joined elsewhere.
-            Event::DomainLog(_) | Event::Windows(_) => {}
+            Event::Windows(_) => {}
             Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
         if of_tracer {
@@ -406,6 +410,22 @@ impl Gathering {
         }
         let at = self.run_for_process(hit.process);
         self.open[at].add(Fact { boot_ns, wall, what: What::Sign(hit.sign) });
+    }
+
+    /// All that is imported of one domain has a boot of its own: a start begins the only run that is open.
+    fn domain_log(&mut self, boot_ns: u64, wall: DateTime<Utc>, log: DomainLog) {
+        let starts = matches!(log.entry, LogEntry::Starting { .. });
+        if starts || self.open.is_empty() {
+            let before = std::mem::take(&mut self.open);
+            self.close(before, boot_ns);
+            self.open_run();
+        }
+        let Some(run) = self.open.last_mut() else { return };
+        if let LogEntry::Starting { uuid, .. } = &log.entry {
+            run.uuid = *uuid;
+        }
+        run.name.get_or_insert_with(|| log.domain.clone());
+        run.add(Fact { boot_ns, wall, what: What::Log(Box::new(log)) });
     }
 
     /// What was seen of the guest itself. It may come after its run was handed on: a look takes its time.

@@ -9,8 +9,10 @@
 //! * [`evtx`] reads Windows event logs.
 //! * [`file`] is a journal file that is written in one go; the same source gives the same file, so that
 //!   importing twice changes nothing.
+//! * [`qemu_log`] reads domains' logs, written by libvirt and QEMU.
 
 pub mod evtx;
 pub mod file;
+pub mod qemu_log;
 
 pub use file::{ImportError, ImportFile};

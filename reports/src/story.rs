@@ -3,8 +3,8 @@
 
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel,
-    Source, Tier, Verdict,
+    Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel, Source, Tier,
+    Verdict,
 };
 
 use crate::guest::GuestSide;
@@ -22,7 +22,7 @@ pub(crate) struct Story {
     pub id: String,
     /// The domain's name, or what stands for it.
     pub name: String,
-    /// Wall time of the request.
+    /// Wall time of the request, or else of the end.
     pub when: Option<String>,
     pub outcome: &'static str,
     pub verdict: Verdict,
@@ -107,7 +107,7 @@ impl Story {
         let name = display_name(&episode.domain);
         Self {
             id: shown(&episode.id),
-            when: episode.request.at.map(moment),
+            when: episode.at().map(moment),
             outcome: outcome(episode.outcome),
             verdict: episode.verdict,
             seconds: episode.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
@@ -124,7 +124,7 @@ impl Story {
             shares_its_cause: episode.cause.code == Cause::GuestIgnored,
             advice: all_shown(&episode.advice),
             risk: episode.risk.as_ref().map(loss),
-            coverage: coverage(&episode.completeness),
+            coverage: coverage(episode),
             missing: all_shown(&episode.completeness.missing),
             name,
         }
@@ -468,7 +468,8 @@ fn loss(risk: &Risk) -> Loss {
     }
 }
 
-fn coverage(completeness: &Completeness) -> String {
+fn coverage(episode: &Episode) -> String {
+    let completeness = &episode.completeness;
     let losses =
         [(completeness.lost_events, "event", "lost"), (completeness.bad_lines, "journal line", "unreadable")];
     let losses: Vec<_> = losses
@@ -482,5 +483,8 @@ fn coverage(completeness: &Completeness) -> String {
         0 => String::new(),
         nanos => format!(", times good to {}", duration(nanos as f64 / 1e9)),
     };
+    if episode.is_of_log_alone() {
+        return format!("Read in the domain's log alone{clocks}.");
+    }
     format!("Seen by {}; {losses}{clocks}.", tier(completeness.tier))
 }

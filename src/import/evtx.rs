@@ -6,6 +6,15 @@ use std::process::ExitCode;
 use softoff_import::evtx::{self, Summary, Target};
 use softoff_reports::visible;
 
+/// Shown after the help.
+pub const EXAMPLES: &str = "\
+Examples:
+  softoff import evtx System.evtx                     of the guest whose computer name is a domain's
+  softoff import evtx --domain web-01 *.evtx          of domain web-01, whatever its computer is called
+The logs lie in C:\\Windows\\System32\\winevt\\Logs of the guest. System.evtx tells most; Setup.evtx adds
+what updates were waiting, Microsoft-Windows-Diagnostics-Performance%4Operational.evtx who was slow.
+Importing the same log again changes nothing.";
+
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Event logs in the EVTX format

@@ -38,6 +38,7 @@ pub fn episode(machine: &Machine, cycle: &Cycle, slow: u64) -> (DateTime<Utc>, E
         verdict,
         escalated: false,
         duration_seconds: duration,
+        ended_at: None,
         phases: Vec::new(),
         guest_log: Some(log),
         candidates: candidates(cause),

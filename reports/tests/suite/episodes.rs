@@ -39,6 +39,7 @@ pub fn clean() -> Episode {
     Episode {
         phases: phases(&[0.0004, 0.0312, 2.8712, 0.012, 0.148, 0.057]),
         duration_seconds: Some(3.1198),
+        ended_at: None,
         evidence: vec![
             seen(Source::Probe, 0.0, "libvirt sent system_powerdown over QMP", 0.0),
             seen(Source::Probe, 0.0004, "QEMU raised the SCI; the guest listens (PWRBTN_EN set)", 0.0),
@@ -60,6 +61,7 @@ pub fn slow() -> Episode {
         verdict: Verdict::Slow,
         phases: phases(&[0.0005, 0.044, 722.9, 0.31, 0.2, 0.06]),
         duration_seconds: Some(723.5145),
+        ended_at: None,
         cause: cause(Cause::GuestSlowServices, 0.65),
         candidates: candidates(&[(Cause::GuestSlowServices, 0.65), (Cause::GuestUpdate, 0.3)]),
         evidence: vec![
@@ -84,6 +86,7 @@ pub fn ignored() -> Episode {
         escalated: true,
         phases: phases(&[0.0004, 0.0271, 120.01, 0.004, 0.16, 0.05]),
         duration_seconds: Some(120.2515),
+        ended_at: None,
         cause: cause(Cause::GuestIgnored, 0.8),
         candidates: candidates(&[
             (Cause::GuestIgnored, 0.8),
@@ -122,6 +125,7 @@ pub fn hard() -> Episode {
         request: Request { path: Path::Destroy, presses: 0, ..request() },
         phases: phases_from(PhaseName::Teardown, &[0.21, 0.04]),
         duration_seconds: Some(0.25),
+        ended_at: None,
         cause: cause(Cause::OperatorDestroy, 1.0),
         candidates: candidates(&[(Cause::OperatorDestroy, 1.0)]),
         evidence: vec![
@@ -147,6 +151,7 @@ pub fn single_phase() -> Episode {
         request: Request { at: None, path: Path::None, presses: 0, by: None },
         qemu: None,
         duration_seconds: None,
+        ended_at: None,
         evidence: vec![seen(Source::Hook, 0.0, "libvirt called the hook: stopped", 0.0)],
         completeness: Completeness {
             tier: Tier::Hook,
@@ -195,6 +200,7 @@ pub fn bare() -> Episode {
         cause: cause(Cause::None, 0.0),
         candidates: candidates(&[(Cause::GuestCrashed, 0.4), (Cause::HostQemuCrash, 0.3)]),
         duration_seconds: None,
+        ended_at: None,
         phases: vec![],
         evidence: vec![],
         ..base("", 7)
@@ -260,6 +266,7 @@ fn base(name: &str, number: u128) -> Episode {
         verdict: Verdict::Clean,
         escalated: false,
         duration_seconds: None,
+        ended_at: None,
         phases: vec![],
         cause: cause(Cause::None, 1.0),
         candidates: candidates(&[(Cause::None, 1.0)]),
