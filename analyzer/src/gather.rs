@@ -329,7 +329,8 @@ impl Gathering {
                 | Event::Loss(_)
         );
         match event {
-            Event::Provenance(_) => {}
+            // Imported evidence is joined elsewhere.
+            Event::Provenance(_) | Event::Windows(_) => {}
             Event::Hook(call) => self.hook(boot_ns, wall, call),
             Event::Qemu(process) => self.qemu(boot_ns, process),
             Event::Tracer(state) => self.watch.note(boot_ns, &state),
@@ -337,12 +338,10 @@ impl Gathering {
             Event::Window(window) => self.window(boot_ns, &window),
             Event::Activity(activity) => self.activity(boot_ns, &activity),
             Event::Screen(screen) => {
-                self.inside(boot_ns, wall, screen.process, What::Screen(Box::new(screen)))
+                self.inside(boot_ns, wall, screen.process, What::Screen(Box::new(screen)));
             }
             Event::Agent(said) => self.inside(boot_ns, wall, said.process, What::Agent(Box::new(said))),
             Event::DomainLog(log) => self.domain_log(boot_ns, wall, log),
-            // Imported evidence is joined elsewhere.
-            Event::Windows(_) => {}
             Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
         if of_tracer {
@@ -540,8 +539,12 @@ impl Waiting {
             Event::Qemu(_) => 1,
             Event::Hook(_) => 2,
             Event::Probe(_) => 3,
-            Event::Window(_) | Event::Activity(_) => 4,
-            Event::Screen(_) | Event::Agent(_) | Event::DomainLog(_) | Event::Windows(_) => 4,
+            Event::Window(_)
+            | Event::Activity(_)
+            | Event::Screen(_)
+            | Event::Agent(_)
+            | Event::DomainLog(_)
+            | Event::Windows(_) => 4,
             Event::Loss(_) => 5,
         }
     }

@@ -48,7 +48,9 @@ fn spans(told: &[Episode]) -> Spans {
             spans.entry(whom).or_default().push((end, begin, at));
         }
     }
-    spans.values_mut().for_each(|spans| spans.sort_unstable());
+    for spans in spans.values_mut() {
+        spans.sort_unstable();
+    }
     spans
 }
 
@@ -71,6 +73,7 @@ fn names(episode: &Episode) -> Vec<Whom> {
 
 /// Wall times of the first sign and of the end.
 fn begin_and_end(episode: &Episode) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to some thirty years")]
     let length = |seconds: f64| TimeDelta::milliseconds((seconds.clamp(0.0, 1e9) * 1e3) as i64);
     let phases = || length(episode.phases.iter().map(|phase| phase.seconds).sum());
     match (episode.request.at, episode.duration_seconds, episode.ended_at) {

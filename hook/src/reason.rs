@@ -59,11 +59,10 @@ pub fn last_words(log: &[u8]) -> LastWords {
             Some(Line::ShuttingDown(Some(reason))) if words.reason.is_none() => words.reason = Some(reason),
             // The beginning of this run, or the end of the one before.
             Some(Line::StartingUp(_) | Line::ShuttingDown(Some(_))) => break,
-            Some(Line::ShuttingDown(None)) => {}
             Some(Line::Other(_)) | None if words.terminated.is_none() => {
                 words.terminated = log_line::termination(line);
             }
-            Some(Line::Other(_)) | None => {}
+            Some(Line::ShuttingDown(None) | Line::Other(_)) | None => {}
         }
     }
     words

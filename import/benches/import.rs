@@ -3,6 +3,8 @@
 //! A synthetic log of a domain, with what real ones are full of, is read in turn by `BufRead::read_until` and
 //! by the import. `./x bench import` runs this.
 
+#![allow(clippy::format_push_string, reason = "the log is made once, before anything is measured")]
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::Path;

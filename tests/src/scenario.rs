@@ -214,6 +214,9 @@ pub enum Act {
     Wait(Span),
     /// Waits until the guest has printed this line.
     AwaitLine(&'static str),
+    /// Waits until softoff has looked at the guest, as often as it takes to see all there is to see: its
+    /// screen read, its agent asked. Where nobody looks, it does not wait.
+    AwaitLook,
     /// Waits until the guest has booted once more.
     AwaitReboot,
     /// Waits until libvirt sees the guest asleep.
@@ -301,7 +304,11 @@ const ASK_WAIT_DESTROY: &[Act] = &[Act::Shutdown, Act::Wait(FAIR), Act::Destroy,
 
 /// The same by the button where an agent runs that libvirt would ask first.
 const ASK_BESIDE_AGENT_WAIT_DESTROY: &[Act] =
-    &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::Wait(FAIR), Act::Destroy, Act::AwaitOff];
+    &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::Wait(FAIR), Act::AwaitLook, Act::Destroy, Act::AwaitOff];
+
+/// Asked, waited for until it was looked at, cut off.
+const ASK_LOOK_DESTROY: &[Act] =
+    &[Act::Shutdown, Act::Wait(FAIR), Act::AwaitLook, Act::Destroy, Act::AwaitOff];
 
 /// Asked by the button where an agent runs that libvirt would ask first, and it works.
 const ASK_BESIDE_AGENT: &[Act] = &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitOff];

@@ -15,6 +15,8 @@ const LOOKS: [(&str, &str); 3] =
 pub struct Stage {
     /// The lab.
     pub lab: Lab,
+    /// Whether the recorder looks at guests.
+    pub looks: bool,
     /// Its recorder, kept alive.
     recorder: Option<Recorder>,
 }
@@ -31,7 +33,7 @@ impl Stage {
     pub fn without_recorder() -> anyhow::Result<Self> {
         let lab = Lab::start()?;
         lab.install_hook().context("cannot install the hook in the lab")?;
-        Ok(Self { lab, recorder: None })
+        Ok(Self { lab, looks: false, recorder: None })
     }
 
     /// One for scenarios that are judged in this view and those below it.
@@ -43,6 +45,7 @@ impl Stage {
                 View::Guest => softoff.envs(LOOKS),
                 _ => softoff.env("SOFTOFF_NEVER_LOOK", "1"),
             };
+            stage.looks = view == View::Guest;
             stage.recorder = Some(Recorder::start(softoff)?);
         }
         Ok(stage)

@@ -18,7 +18,7 @@ pub fn domain(path: &Path) -> String {
 
 /// `.1` of virtlogd and logrotate, `-20260101` and `-20260101-1767225600` of logrotate's `dateext`.
 fn is_rotation(text: &str) -> bool {
-    let numbers = |text: &str| text.split(['-', '.']).all(|part| is_number(part));
+    let numbers = |text: &str| text.split(['-', '.']).all(is_number);
     text.is_empty() || text.strip_prefix(['.', '-']).is_some_and(numbers)
 }
 

@@ -4,7 +4,7 @@ use softoff_analyzer::cause::Cause;
 use softoff_guest::{Role, Settings};
 
 use super::{
-    ASK, ASK_BESIDE_AGENT_WAIT_DESTROY, ASK_WAIT_DESTROY, Expected, Hardware, SOFT, Scenario, USUAL, guest,
+    ASK, ASK_BESIDE_AGENT_WAIT_DESTROY, ASK_LOOK_DESTROY, Expected, Hardware, SOFT, Scenario, USUAL, guest,
 };
 use crate::slide::{Language, Slide};
 use crate::span::seconds;
@@ -15,7 +15,7 @@ const APP_BLOCKED: Expected =
 
 /// A guest that shows a picture when it is asked, and nothing else.
 const fn shows(name: &'static str, slides: &'static [Slide], expected: Expected) -> Scenario {
-    Scenario::role(name, guest(Role::Slides), ASK_WAIT_DESTROY, expected).with(Hardware { slides, ..USUAL })
+    Scenario::role(name, guest(Role::Slides), ASK_LOOK_DESTROY, expected).with(Hardware { slides, ..USUAL })
 }
 
 /// The scenarios.
@@ -30,7 +30,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::role(
         "display-dark",
         guest(Role::Dark),
-        ASK_WAIT_DESTROY,
+        ASK_LOOK_DESTROY,
         Expected::ignored(&[Cause::GuestDisplayAsleep])
             .told(Cause::GuestDisplayAsleep, &[View::Guest, View::Screen]),
     ),
