@@ -43,7 +43,8 @@ kinds! {
     LibvirtRefused, AgentSilent, ScreenBlack, ScreenUpdating, ScreenUpdatingCutOff, ScreenGettingReady, ScreenModulesInstaller,
     ScreenService, ScreenShuttingDown, ScreenApps, ScreenTracker, ScreenFirstBoot, ScreenLogOn, ScreenBugCheck, AgentAnswers,
     LogonNeeded, LogonNotNeeded, TrackerOn, TrackerOff, UpdatesPending, ButtonDoesNothing, ButtonSleeps, ButtonShutsDown,
-    ButtonDarkens,
+    ButtonDarkens, ScreenRollingBack, ScreenOthers, ScreenSafeToTurnOff, ScreenStill, ScreenChanged, ScreenContradicted,
+    TrackerHasDialog, TrackerHasNoDialog, AgentMute,
 }
 
 impl Kind {
@@ -73,6 +74,14 @@ impl Kind {
                 | Self::ButtonSleeps
                 | Self::ButtonShutsDown
                 | Self::ButtonDarkens
+                | Self::ScreenRollingBack
+                | Self::ScreenOthers
+                | Self::ScreenSafeToTurnOff
+                | Self::ScreenStill
+                | Self::ScreenChanged
+                | Self::TrackerHasDialog
+                | Self::TrackerHasNoDialog
+                | Self::AgentMute
         )
     }
 }
