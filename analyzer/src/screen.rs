@@ -254,13 +254,22 @@ mod tests {
             ("Windows7} 준비 중 입 니다.\n컴 퓨 터 를 끄지 마세요.", Message::GettingReady),
             ("Press Ctrl+A1t+De1ete to unlock.\n09:41\nTuesday, November 24", Message::LogOn),
             ("Failure configuring Windows updates\nReverting changes", Message::RollingBack),
-            ("1 program still needs to close\nNotepad\nThis program is preventing Windows from shutting down.\nForce shutdown Cancel", Message::AppsBlock),
-            ("1개의 프로그램을 닫아야 합니다\n이 프로그램이 Windows SBS 막고 있습니다\n강제 종료", Message::AppsBlock),
+            (
+                "1 program still needs to close\nNotepad\nThis program is preventing Windows from shutting down.\nForce shutdown Cancel",
+                Message::AppsBlock,
+            ),
+            (
+                "1개의 프로그램을 닫아야 합니다\n이 프로그램이 Windows SBS 막고 있습니다\n강제 종료",
+                Message::AppsBlock,
+            ),
             ("이 Y 때문에 종료할 수 없습니다", Message::AppsBlock),
             ("Windows 更新ブログラムの構成中\n42% 完了\n電源を切らないでください", Message::Updating),
             ("正在更新休的償銃 (35%)\n正在更新你的系统 (359%)\n靖不要茨団寺算机", Message::Updating),
             ("Justa moment..，", Message::FirstBoot),
-            ("Please release the power button.\nWe just need a few more seconds to shut down.", Message::ButtonHeld),
+            (
+                "Please release the power button.\nWe just need a few more seconds to shut down.",
+                Message::ButtonHeld,
+            ),
             ("It's now safe to turn off your computer", Message::SafeToTurnOff),
             ("Someone else is still using this PC", Message::OthersLoggedOn),
         ];
@@ -280,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_text_as_a_record_holds_is_searched_in_no_time() {
+    fn as_much_text_as_a_record_holds_is_searched_through() {
         let hostile = ["working on updatez ", "a", "正在", "é\n", "shutting dow\n"];
         for text in hostile {
             let text = text.repeat(Screen::MAX_TEXT / text.len());
@@ -345,6 +354,8 @@ mod tests {
             wrong in prop::collection::vec((any::<prop::sample::Index>(), "[a-z0-9#]"), 4),
         ) {
             let (expected, phrases) = TEXTS[row];
+            // Short words have to be whole.
+            prop_assume!(phrases.iter().all(|text| letters(text).len() >= TOLERANCE));
             let mut read: Vec<char> = phrases.join("\n").chars().collect();
             for (at, sign) in wrong.iter().take(read.len() / (10 * phrases.len())) {
                 let at = at.index(read.len());
