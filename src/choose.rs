@@ -38,7 +38,7 @@ impl Filter {
     fn wants(&self, episode: &Episode) -> bool {
         let domain = self.domain.as_ref().is_none_or(|domain| is_of(episode, domain));
         // Without a time of its own an episode may well be recent: better shown than lost.
-        let since = self.since.zip(episode.request.at).is_none_or(|(since, at)| at >= since);
+        let since = self.since.zip(episode.at()).is_none_or(|(since, at)| at >= since);
         domain && since && (!self.failed || is_finding(episode))
     }
 }

@@ -7,13 +7,14 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::episodes::Recorded;
-use crate::{completions, demo, explain, list, man, plot, report, schema};
+use crate::{completions, demo, explain, import, list, man, plot, report, schema};
 
 const EXAMPLES: &str = "\
 Exit status: 0 all is well, 1 a shutdown among those shown was slow or failed, 2 an error.
 All times are UTC, as in the logs of libvirt and QEMU.
 
 Examples:
+  softoff import qemu-log /var/log/libvirt/qemu  what libvirt's logs tell already
   softoff list --since 2days                   what was shut down lately, and how it went
   softoff explain                              the last one that was slow or failed, told in full
   softoff explain web-01                       the last one of domain web-01
@@ -132,6 +133,9 @@ enum Verb {
     /// Writes shutdowns as one self-contained HTML page
     #[command(after_long_help = REPORT_EXAMPLES)]
     Report(report::Args),
+    /// Adds evidence that is there already: years of libvirt's logs, event logs of Windows guests
+    #[command(subcommand)]
+    Import(import::Import),
     /// Puts the hook where libvirt runs it
     Install(crate::install::Install),
     /// Takes away what `install` put in place; the records stay
@@ -162,6 +166,7 @@ impl Cli {
             Verb::Explain(args) => args.run(recorded),
             Verb::Plot(args) => args.run(recorded),
             Verb::Report(args) => args.run(recorded),
+            Verb::Import(import) => import.run(journal),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
             Verb::Trace(args) => args.run(journal),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use softoff_analyzer::episode::Verdict;
-use softoff_analyzer::{AsOf, Episode};
+use softoff_analyzer::{AsOf, Episode, GuestLogs};
 use softoff_journal::{Defect, DefectKind, Reader, Stamp};
 use softoff_reports::visible;
 
@@ -30,7 +30,7 @@ pub fn load(recorded: &Recorded<'_>) -> anyhow::Result<Vec<Episode>> {
     let slow = u64::try_from(recorded.slow_after.as_nanos()).unwrap_or(u64::MAX);
     let mut entries = 0_u64;
     let items = Reader::open(dir)?.inspect(|item| entries += u64::from(item.is_ok()));
-    let analysis = softoff_analyzer::analyze(items, now(), slow);
+    let analysis = softoff_analyzer::analyze_with(guest_logs(dir)?, items, now(), slow);
     warn(&analysis.defects);
     let unusable = analysis.defects.iter().any(|defect| !matches!(defect.kind, DefectKind::Empty));
     if entries == 0 && unusable {
@@ -41,6 +41,23 @@ pub fn load(recorded: &Recorded<'_>) -> anyhow::Result<Vec<Episode>> {
         );
     }
     Ok(analysis.episodes)
+}
+
+/// Guests' own event logs, which have to be known before the episodes they are joined to. What cannot
+/// be read in them is warned of when all is read.
+fn guest_logs(dir: &Path) -> anyhow::Result<GuestLogs> {
+    let mut logs = GuestLogs::default();
+    for item in Reader::open_those(dir, is_guest_log)? {
+        match item {
+            Ok(entry) => logs.push(&entry),
+            Err(defect) => logs.defect(&defect),
+        }
+    }
+    Ok(logs)
+}
+
+fn is_guest_log(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"imported.evtx."))
 }
 
 /// The present, by which an open episode is judged; of another machine's journal it says nothing.
@@ -81,6 +98,7 @@ const fn kind(kind: &DefectKind) -> &'static str {
 pub fn say_empty(dir: &Path) -> ExitCode {
     eprintln!(
         "softoff: no shutdowns recorded in {}; `softoff install` and `softoff trace` record them, \
+         `softoff import qemu-log /var/log/libvirt/qemu` takes what libvirt's logs tell already, \
          --journal DIR looks elsewhere",
         dir.display()
     );

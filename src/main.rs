@@ -7,6 +7,7 @@ mod completions;
 mod demo;
 mod episodes;
 mod explain;
+mod import;
 mod install;
 mod list;
 mod man;

@@ -251,6 +251,11 @@ const ADVICE: &[(Cause, &[&str])] = &[
     ),
 ];
 
+/// What to do about a cause of something that is over, whatever else is known.
+pub fn afterwards(code: Cause) -> Vec<String> {
+    of_cause(code).iter().map(|text| in_time(text, Outcome::Soft)).collect()
+}
+
 fn of_cause(code: Cause) -> &'static [&'static str] {
     ADVICE.iter().find(|(cause, _)| *cause == code).map_or(&[], |(_, advice)| advice)
 }

@@ -1,17 +1,18 @@
 //! Assembly: one attempt of one run becomes one episode.
 
 use chrono::{DateTime, Duration, Utc};
-use softoff_journal::record::{QemuProcess, Sign};
+use softoff_journal::record::{QemuProcess, ShutoffReason, Sign};
 use uuid::Uuid;
 
 use crate::advice;
 use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
 use crate::classify::{self, Finding};
-use crate::clue::{self, Case, Clue};
-use crate::episode::{Completeness, Domain, Episode, Outcome, Path, Qemu, Request, SCHEMA};
+use crate::clue::{self, Case, Clue, Inside};
+use crate::episode::{Completeness, Domain, Episode, GuestLog, Outcome, Path, Qemu, Request, SCHEMA, Tier};
 use crate::evidence::{self, inside};
 use crate::gather::{Lost, Watch};
+use crate::guest_log::{Joined, Machine};
 use crate::marks::Marks;
 use crate::outcome::{self, End};
 use crate::phases::{phases, seconds};
@@ -30,18 +31,40 @@ pub struct Context<'a> {
     pub now: u64,
     /// From how many nanoseconds on a shutdown is slow.
     pub slow: u64,
+    /// The guest's own event log with what was found for each attempt, where one was imported.
+    pub inside: Option<(&'a Machine, &'a [Joined])>,
 }
 
 /// The episodes of a run, each with the boot clock of its beginning.
 pub fn episodes(run: &Run, context: &Context<'_>) -> Vec<(u64, Episode)> {
-    let attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
+    let mut attempts = if run.is_a_vm() { attempt::attempts(run, context.now) } else { Vec::new() };
+    if run.is_from_log() {
+        attempts.retain(is_an_end);
+    }
     // Sorting the facts once for all attempts: a hostile guest can cause many of both.
     let port = if attempts.is_empty() { None } else { Port::of(run) };
-    let told = |attempt: &Attempt<'_>| (attempt.began(), episode(run, attempt, port.as_ref(), context));
-    attempts.iter().map(told).collect()
+    let told = |(index, attempt): (usize, &Attempt<'_>)| {
+        let inside = context
+            .inside
+            .and_then(|(machine, joined)| Some(Inside { machine, joined: *joined.get(index)? }));
+        (attempt.began(), episode(run, attempt, port.as_ref(), inside, context))
+    };
+    attempts.iter().enumerate().map(told).collect()
 }
 
-fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Context<'_>) -> Episode {
+/// A log tells of ends only: neither of a signal that ended nothing, nor of a start that failed.
+fn is_an_end(attempt: &Attempt<'_>) -> bool {
+    let last = attempt.facts.iter().rev().find_map(|fact| fact.reason());
+    attempt.close == Close::Gone && last != Some(&ShutoffReason::Failed)
+}
+
+fn episode(
+    run: &Run,
+    attempt: &Attempt<'_>,
+    port: Option<&Port>,
+    inside: Option<Inside<'_>>,
+    context: &Context<'_>,
+) -> Episode {
     let marks = Marks::of(attempt);
     let losses = losses(attempt, context.losses);
     let intact = losses.is_empty() && run.lost == 0;
@@ -54,11 +77,12 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
     let slow = until - marks.request >= context.slow;
     let verdict = outcome::verdict(attempt, &end, path, &marks, slow);
     let (marks, end, sight) = (&marks, &end, &sight);
-    let case = Case { run, attempt, marks, end, path, verdict, sight, port, until };
+    let case = Case { run, attempt, marks, end, path, verdict, sight, port, inside, until };
     let clues = clue::clues(&case);
     let finding = classify::classify(&case, &clues);
     let (phases, gaps) = phases(attempt, marks, path == Path::Agent && case.heard().is_some());
     let asked = request_seen(attempt, path, end);
+    let duration_seconds = asked.and(ended).map(|end| seconds(end - marks.request));
     Episode {
         schema: SCHEMA.to_owned(),
         id: id(run, attempt),
@@ -70,17 +94,18 @@ fn episode(run: &Run, attempt: &Attempt<'_>, port: Option<&Port>, context: &Cont
         outcome: end.outcome,
         verdict,
         escalated: outcome::escalated(path, end, marks),
-        duration_seconds: asked.and(ended).map(|end| seconds(end - marks.request)),
+        duration_seconds,
+        ended_at: ended.filter(|_| duration_seconds.is_none()).and_then(|at| wall_of(attempt, at)),
         phases,
-        guest_log: None,
+        guest_log: inside.and_then(guest_log),
         evidence: evidence::evidence(&case, &clues, &finding),
         advice: advised(&case, &clues, &finding),
         risk: risk::risk(&case, &clues),
         completeness: Completeness {
-            tier: sight.tier,
+            tier: tier(&case),
             lost_events: run.lost + losses.iter().map(|lost| lost.count).sum::<u64>(),
             bad_lines: 0,
-            clock_uncertainty_ns: 0,
+            clock_uncertainty_ns: uncertainty(&case),
             missing: sight
                 .missing
                 .iter()
@@ -105,6 +130,32 @@ fn advised(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<String> {
     first.into_iter().map(named).chain(of_cause).chain(then).collect()
 }
 
+/// The guest's log of this attempt, with how far its clock is off.
+fn guest_log(inside: Inside<'_>) -> Option<GuestLog> {
+    let (cycle, offset) = (inside.cycle()?, inside.offset()?);
+    let (seconds, uncertainty) = (Some(rounded(offset.seconds)), Some(rounded(offset.uncertainty)));
+    Some(GuestLog { clock_offset_seconds: seconds, clock_uncertainty_seconds: uncertainty, ..cycle.log() })
+}
+
+/// How far times of the guest's log may be off beside the host's, in nanoseconds.
+fn uncertainty(case: &Case<'_>) -> u64 {
+    let joined =
+        case.inside.filter(|inside| inside.joined.cycle.is_some()).and_then(|inside| inside.offset());
+    let length = joined.map(|offset| std::time::Duration::try_from_secs_f64(offset.uncertainty));
+    length.and_then(Result::ok).and_then(|length| u64::try_from(length.as_nanos()).ok()).unwrap_or(0)
+}
+
+/// Milliseconds: no clock is compared better than that.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// The host's, unless the guest's own log tells of this attempt.
+fn tier(case: &Case<'_>) -> Tier {
+    let joined = case.inside.is_some_and(|inside| inside.joined.cycle.is_some());
+    if joined { Tier::Guest } else { case.sight.tier }
+}
+
 /// What the window did not measure.
 fn unmeasured(case: &Case<'_>) -> Vec<String> {
     let opened = case.run.activity.opened_for(case.marks.request, case.until);
@@ -119,6 +170,11 @@ fn ended_at(attempt: &Attempt<'_>, marks: &Marks) -> Option<u64> {
         Close::Reset | Close::Suspended => attempt.facts.last().map(|fact| fact.boot_ns.max(marks.last())),
         Close::GivenUp | Close::Open => None,
     }
+}
+
+/// The wall time of the last fact up to this moment.
+fn wall_of(attempt: &Attempt<'_>, at: u64) -> Option<DateTime<Utc>> {
+    attempt.facts.iter().rev().find(|fact| fact.boot_ns <= at).map(|fact| fact.wall)
 }
 
 /// The fact that shows the request. Without a probe the first fact is already its end.

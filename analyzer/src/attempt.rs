@@ -14,7 +14,7 @@
 
 use std::rc::Rc;
 
-use softoff_journal::record::{LibvirtCall, Operation, ShutoffReason, Sign};
+use softoff_journal::record::{LibvirtCall, LogEntry, Operation, ShutoffReason, Sign};
 
 use crate::run::{Fact, Run, What};
 use crate::{limits, marks};
@@ -112,6 +112,7 @@ impl<'a> Attempt<'a> {
             _ => {}
         }
         self.ending |= fact.sign().is_some_and(|sign| is_s5(sign) || is_fatal(sign));
+        self.ending |= is_terminating(fact) || is_shutting_down(fact);
         self.gone |= is_gone(fact);
         self.facts.push(fact);
     }
@@ -170,6 +171,10 @@ struct Machine<'a> {
 impl<'a> Machine<'a> {
     fn take(&mut self, fact: &'a Fact) {
         self.give_up(fact.boot_ns);
+        // In a log QEMU's last word on a signal is the true one: an earlier one ended nothing.
+        if is_terminating(fact) && self.open.as_ref().is_some_and(|attempt| !attempt.gone) {
+            self.open = None;
+        }
         if let Some(attempt) = &mut self.open {
             attempt.take(fact);
         } else if self.begins(fact) {
@@ -196,7 +201,7 @@ impl<'a> Machine<'a> {
             // Without a probe the first thing to be seen is the end. A run that never started has
             // nothing to end.
             (_, Some(Operation::Stopped | Operation::Release)) => self.ran(fact),
-            _ => false,
+            _ => is_terminating(fact) || (is_shutting_down(fact) && self.ran(fact)),
         }
     }
 
@@ -257,6 +262,17 @@ fn is_running(fact: &Fact) -> bool {
 fn is_gone(fact: &Fact) -> bool {
     matches!(fact.sign(), Some(Sign::Exit { .. }))
         || matches!(fact.operation(), Some(Operation::Stopped | Operation::Release))
+        || is_shutting_down(fact)
+}
+
+/// The log has QEMU's last words on a signal.
+pub fn is_terminating(fact: &Fact) -> bool {
+    matches!(fact.log(), Some(LogEntry::Terminating(_)))
+}
+
+/// The log has libvirt's word that the domain is off.
+pub fn is_shutting_down(fact: &Fact) -> bool {
+    matches!(fact.log(), Some(LogEntry::ShuttingDown { .. }))
 }
 
 /// A press of the power button, on any stretch of its way into the PM1 block.

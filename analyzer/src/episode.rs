@@ -36,6 +36,9 @@ pub struct Episode {
     pub escalated: bool,
     /// From the first sign of the request to the end, in seconds; absent where one is not known.
     pub duration_seconds: Option<f64>,
+    /// Wall time of the end, where request and duration do not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
     /// Where the time went: contiguous, in order, from the request on.
     pub phases: Vec<Phase>,
     /// What the guest's own event log says of it, where one was joined.
@@ -53,6 +56,19 @@ pub struct Episode {
     pub risk: Option<Risk>,
     /// How much of the whole was seen.
     pub completeness: Completeness,
+}
+
+impl Episode {
+    /// Wall time of the request, or of the end where no record shows the request.
+    pub fn at(&self) -> Option<DateTime<Utc>> {
+        self.request.at.or(self.ended_at)
+    }
+
+    /// Whether nothing but a domain's log tells of it.
+    pub fn is_of_log_alone(&self) -> bool {
+        let all = self.evidence.iter().all(|evidence| evidence.source == Source::QemuLog);
+        self.completeness.tier == Tier::Log && all && !self.evidence.is_empty()
+    }
 }
 
 /// The virtual machine of an episode.

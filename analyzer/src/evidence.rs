@@ -2,13 +2,16 @@
 
 pub mod inside;
 
-use softoff_journal::record::{HookCall, LibvirtCall, Operation, ReasonSource, Sender, Sign};
+use softoff_journal::record::{
+    HookCall, LibvirtCall, LogEntry, Operation, ReasonSource, Sender, Sign, Termination,
+};
 
 use crate::attempt::{self, Attempt};
 use crate::cause::Cause;
 use crate::classify::Finding;
 use crate::clue::{Case, Clue};
 use crate::episode::{Evidence, Source};
+use crate::last_words;
 use crate::marks::{self, Marks};
 use crate::outcome::{is_libvirt, signal_name, who};
 use crate::phases::seconds;
@@ -24,13 +27,14 @@ pub fn evidence(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<Evide
     let (attempt, marks) = (case.attempt, case.marks);
     let found = case.run.watched.as_ref().and_then(|(_, process)| process.agent.as_ref());
     let agent = found.map(|channel| channel.port.as_str());
-    let mut told = facts(&Teller {
+    let mut told = deaths(attempt, marks);
+    told.extend(facts(&Teller {
         attempt,
         marks,
         agent,
         pid: case.run.process.map(|process| process.pid),
         acknowledged: acknowledgements(case),
-    });
+    }));
     let causes = judged_by(finding);
     for clue in clues {
         let weight =
@@ -114,6 +118,7 @@ fn source(fact: &Fact) -> Source {
         What::Sign(_) => Source::Probe,
         What::Screen(_) => Source::Screen,
         What::Agent(_) => Source::Agent,
+        What::Log(_) => Source::QemuLog,
     }
 }
 
@@ -135,6 +140,7 @@ impl Teller<'_> {
             What::Sign(sign) => self.sign(fact, sign),
             What::Screen(screen) => inside::screen(screen),
             What::Agent(said) => Some(inside::agent(said)),
+            What::Log(log) => logged(&log.entry),
         }
     }
 
@@ -272,6 +278,42 @@ fn hook(call: &HookCall) -> Option<String> {
         Operation::Reconnect => "libvirt was restarted and found the domain running".to_owned(),
         _ => return None,
     })
+}
+
+/// What begins a sentence on a death that the log tells of.
+pub const LOG_QUOTES: &str = "the domain's log says: ";
+
+/// What the log says of deaths, which may stand before the first sign of the end.
+fn deaths(attempt: &Attempt<'_>, marks: &Marks) -> Vec<Evidence> {
+    let told = last_words::deaths(attempt).into_iter().filter_map(|fact| {
+        let LogEntry::Died { text, .. } = fact.log()? else { return None };
+        let at_seconds = since(marks.request, fact.boot_ns);
+        let text = format!("{LOG_QUOTES}{text}");
+        Some(Evidence { source: Source::QemuLog, at_seconds, text, weight: 0.0, picture: None })
+    });
+    told.collect()
+}
+
+fn logged(entry: &LogEntry) -> Option<String> {
+    Some(match entry {
+        LogEntry::Terminating(told) => terminating(told),
+        LogEntry::ShuttingDown { reason: Some(reason) } => {
+            format!("libvirt says the domain is off (reason: {})", reason.as_libvirt())
+        }
+        LogEntry::ShuttingDown { reason: None } => {
+            "libvirt says the domain is off; before its version 4.1 it gives no reason".to_owned()
+        }
+        LogEntry::Starting { .. } | LogEntry::Died { .. } => return None,
+    })
+}
+
+fn terminating(told: &Termination) -> String {
+    let signal = signal_name(told.signal);
+    match (told.pid, &told.name) {
+        (Some(pid), Some(name)) => format!("QEMU ended on {signal} from {name} (pid {pid})"),
+        (Some(pid), None) => format!("QEMU ended on {signal} from pid {pid}, which was gone by then"),
+        (None, _) => format!("QEMU ended on {signal}"),
+    }
 }
 
 fn reset(cause: &str) -> String {

@@ -15,17 +15,22 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use softoff_journal::record::{
-    Activity, HookCall, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess, Sign, TracerState,
-    Window,
+    Activity, DomainLog, HookCall, LogEntry, Loss, LossStage, Operation, ProbeHit, ProcessId, QemuProcess,
+    Sign, TracerState, Window,
 };
 use softoff_journal::{Defect, Entry, Event, Record};
 use uuid::Uuid;
 
 use crate::assemble;
+use crate::attempt::{self, Attempt};
 use crate::episode::Episode;
+use crate::guest_log::stop::Stop;
+use crate::guest_log::{self, GuestLogs, Joined, Machine};
+use crate::join_log;
 use crate::limits;
 use crate::run::{Boot, Fact, Run, Sighting, What, by_content};
 
@@ -54,7 +59,18 @@ pub fn analyze(
     as_of: Option<AsOf>,
     slow: u64,
 ) -> Analysis {
-    let mut analyzer = Analyzer::new(slow);
+    analyze_with(GuestLogs::default(), items, as_of, slow)
+}
+
+/// The same where guests' event logs are known: their records among `items` are left alone, and what
+/// they tell is joined to the episodes of their domains. `guests` has to have taken all of them.
+pub fn analyze_with(
+    guests: GuestLogs,
+    items: impl IntoIterator<Item = Result<Entry, Defect>>,
+    as_of: Option<AsOf>,
+    slow: u64,
+) -> Analysis {
+    let mut analyzer = Analyzer::with_guests(guests, slow);
     let mut defects = Vec::new();
     for item in items {
         match item {
@@ -65,7 +81,7 @@ pub fn analyze(
             }
         }
     }
-    let mut episodes = analyzer.finish(as_of);
+    let mut episodes = join_log::join(analyzer.finish(as_of));
     let bad_lines = bad_lines(&defects);
     for episode in &mut episodes {
         episode.completeness.bad_lines = bad_lines.get(&episode.boot_id).copied().unwrap_or(0);
@@ -89,22 +105,30 @@ fn bad_lines(defects: &[Defect]) -> HashMap<Uuid, u64> {
 #[derive(Debug)]
 pub struct Analyzer {
     boots: Vec<Gathering>,
+    /// Where each boot stands among them: each imported domain has one of its own.
+    places: HashMap<Boot, usize>,
     slow: u64,
+    guests: Arc<[Machine]>,
 }
 
 impl Analyzer {
     /// One that calls shutdowns slow from `slow` nanoseconds on.
     pub fn new(slow: u64) -> Self {
-        Self { boots: Vec::new(), slow }
+        Self::with_guests(GuestLogs::default(), slow)
+    }
+
+    /// One that knows guests' own event logs.
+    pub fn with_guests(guests: GuestLogs, slow: u64) -> Self {
+        Self { boots: Vec::new(), places: HashMap::new(), slow, guests: guests.machines().into() }
     }
 
     /// Takes one record.
     pub fn push(&mut self, entry: Entry) {
         let provenance = &entry.origin.provenance;
         let boot = Boot { id: provenance.boot_id, host: provenance.host.clone() };
-        let known = self.boots.iter().position(|gathering| gathering.boot == boot);
-        let at = known.unwrap_or_else(|| {
-            self.boots.push(Gathering::new(boot, self.slow));
+        let at = self.places.get(&boot).copied().unwrap_or_else(|| {
+            self.places.insert(boot.clone(), self.boots.len());
+            self.boots.push(Gathering::new(boot, self.slow, Arc::clone(&self.guests)));
             self.boots.len() - 1
         });
         self.boots[at].push(entry.record);
@@ -119,8 +143,65 @@ impl Analyzer {
 
     /// No more records: everything that is open is closed as of `as_of`, or of the last record.
     pub fn finish(self, as_of: Option<AsOf>) -> Vec<Episode> {
-        self.boots.into_iter().flat_map(|gathering| gathering.finish(as_of)).collect()
+        let mut boots = self.boots;
+        for gathering in &mut boots {
+            gathering.close_all(as_of);
+        }
+        let alone = join(&mut boots, &self.guests, self.slow);
+        let hosts = boots.into_iter().flat_map(Gathering::finish).collect();
+        among(hosts, alone)
     }
+}
+
+/// Joins the guests' cycles to the runs that were held for them, and tells of those that no host saw.
+fn join(boots: &mut [Gathering], guests: &[Machine], slow: u64) -> Vec<(DateTime<Utc>, Episode)> {
+    let mut alone = Vec::new();
+    for (index, machine) in guests.iter().enumerate() {
+        let held: Vec<&Held> =
+            boots.iter().flat_map(|boot| &boot.held).filter(|held| held.machine == index).collect();
+        let joined = joined(&held, machine);
+        let taken: HashSet<usize> = joined.iter().flatten().filter_map(|joined| joined.cycle).collect();
+        let mut found = joined.into_iter();
+        for boot in &mut *boots {
+            boot.assemble(index, machine, &mut found);
+        }
+        let rest = machine.cycles.iter().enumerate().filter(|(cycle, _)| !taken.contains(cycle));
+        alone.extend(rest.map(|(_, cycle)| guest_log::alone::episode(machine, cycle, slow)));
+    }
+    alone
+}
+
+/// What was found for each attempt of each run.
+fn joined(held: &[&Held], machine: &Machine) -> Vec<Vec<Joined>> {
+    let attempts: Vec<Vec<Attempt<'_>>> =
+        held.iter().map(|held| attempt::attempts(&held.run, held.now)).collect();
+    let all = || attempts.iter().flatten();
+    let stops: Vec<_> = all().map(Stop::of).collect();
+    let began = |attempt: &Attempt<'_>| attempt.facts.first().map(|fact| fact.wall).unwrap_or_default();
+    let moments: Vec<_> = all().map(began).collect();
+    let mut found = guest_log::join::join(&stops, &moments, &machine.cycles).into_iter();
+    attempts.iter().map(|attempts| found.by_ref().take(attempts.len()).collect()).collect()
+}
+
+/// Episodes that no host recorded, put where they belong by their time.
+fn among(mut hosts: Vec<Episode>, alone: Vec<(DateTime<Utc>, Episode)>) -> Vec<Episode> {
+    for (at, episode) in alone {
+        let later = |other: &Episode| other.request.at.is_some_and(|other| other > at);
+        let place = hosts.iter().position(later).unwrap_or(hosts.len());
+        hosts.insert(place, episode);
+    }
+    hosts
+}
+
+/// A run whose guest has an event log: it waits until all that may be joined to it is known.
+#[derive(Debug)]
+struct Held {
+    machine: usize,
+    run: Run,
+    /// What was lost until it was closed.
+    losses: Vec<Lost>,
+    /// The boot clock when it was closed.
+    now: u64,
 }
 
 /// The runs of one boot of one host.
@@ -143,6 +224,9 @@ struct Gathering {
     tracer_wrote: u64,
     /// From how many nanoseconds on a shutdown is slow.
     slow: u64,
+    /// The guests whose own event logs are known, and the runs that wait for them.
+    guests: Arc<[Machine]>,
+    held: Vec<Held>,
     done: Vec<(u64, Episode)>,
 }
 
@@ -202,10 +286,12 @@ impl Watch {
 }
 
 impl Gathering {
-    fn new(boot: Boot, slow: u64) -> Self {
+    fn new(boot: Boot, slow: u64, guests: Arc<[Machine]>) -> Self {
         Self {
             boot,
             slow,
+            guests,
+            held: Vec::new(),
             tracer_wrote: 0,
             waiting: BinaryHeap::new(),
             open: Vec::new(),
@@ -243,7 +329,8 @@ impl Gathering {
                 | Event::Loss(_)
         );
         match event {
-            Event::Provenance(_) => {}
+            // Imported evidence is joined elsewhere.
+            Event::Provenance(_) | Event::Windows(_) => {}
             Event::Hook(call) => self.hook(boot_ns, wall, call),
             Event::Qemu(process) => self.qemu(boot_ns, process),
             Event::Tracer(state) => self.watch.note(boot_ns, &state),
@@ -251,11 +338,10 @@ impl Gathering {
             Event::Window(window) => self.window(boot_ns, &window),
             Event::Activity(activity) => self.activity(boot_ns, &activity),
             Event::Screen(screen) => {
-                self.inside(boot_ns, wall, screen.process, What::Screen(Box::new(screen)))
+                self.inside(boot_ns, wall, screen.process, What::Screen(Box::new(screen)));
             }
             Event::Agent(said) => self.inside(boot_ns, wall, said.process, What::Agent(Box::new(said))),
-            // Imported evidence is joined elsewhere.
-            Event::DomainLog(_) | Event::Windows(_) => {}
+            Event::DomainLog(log) => self.domain_log(boot_ns, wall, log),
             Event::Loss(loss) => self.loss(boot_ns, &loss),
         }
         if of_tracer {
@@ -325,6 +411,22 @@ impl Gathering {
         self.open[at].add(Fact { boot_ns, wall, what: What::Sign(hit.sign) });
     }
 
+    /// All that is imported of one domain has a boot of its own: a start begins the only run that is open.
+    fn domain_log(&mut self, boot_ns: u64, wall: DateTime<Utc>, log: DomainLog) {
+        let starts = matches!(log.entry, LogEntry::Starting { .. });
+        if starts || self.open.is_empty() {
+            let before = std::mem::take(&mut self.open);
+            self.close(before, boot_ns);
+            self.open_run();
+        }
+        let Some(run) = self.open.last_mut() else { return };
+        if let LogEntry::Starting { uuid, .. } = &log.entry {
+            run.uuid = *uuid;
+        }
+        run.name.get_or_insert_with(|| log.domain.clone());
+        run.add(Fact { boot_ns, wall, what: What::Log(Box::new(log)) });
+    }
+
     /// What was seen of the guest itself. It may come after its run was handed on: a look takes its time.
     fn inside(&mut self, boot_ns: u64, wall: DateTime<Utc>, process: ProcessId, what: What) {
         if let Some(at) = self.find_process(process) {
@@ -386,13 +488,30 @@ impl Gathering {
 
     fn close(&mut self, runs: Vec<Run>, now: u64) {
         for run in runs {
+            if let Some(machine) = self.guests.iter().position(|machine| machine.is_guest_of(&run)) {
+                self.held.push(Held { machine, run, losses: self.losses.clone(), now });
+                continue;
+            }
             let (watch, losses) = (&self.watch, self.losses.as_slice());
-            let context = assemble::Context { watch, losses, now, slow: self.slow };
+            let context = assemble::Context { watch, losses, now, slow: self.slow, inside: None };
             self.done.extend(assemble::episodes(&run, &context));
         }
     }
 
-    fn finish(mut self, as_of: Option<AsOf>) -> Vec<Episode> {
+    /// Assembles the runs that were held for this guest; `found` gives what was found for each of them.
+    fn assemble(&mut self, index: usize, machine: &Machine, found: &mut impl Iterator<Item = Vec<Joined>>) {
+        let (held, rest) =
+            std::mem::take(&mut self.held).into_iter().partition(|held: &Held| held.machine == index);
+        self.held = rest;
+        for Held { run, losses, now, .. } in held {
+            let joined = found.next().unwrap_or_default();
+            let (watch, inside) = (&self.watch, Some((machine, joined.as_slice())));
+            let context = assemble::Context { watch, losses: &losses, now, slow: self.slow, inside };
+            self.done.extend(assemble::episodes(&run, &context));
+        }
+    }
+
+    fn close_all(&mut self, as_of: Option<AsOf>) {
         let present = as_of.filter(|as_of| as_of.boot_id == self.boot.id);
         let now = present.map_or(self.now, |as_of| as_of.boot_ns.max(self.now));
         while !self.waiting.is_empty() {
@@ -400,6 +519,9 @@ impl Gathering {
         }
         let open = std::mem::take(&mut self.open);
         self.close(open, now);
+    }
+
+    fn finish(mut self) -> Vec<Episode> {
         self.done.sort_by(|a, b| (a.0, &a.1.id).cmp(&(b.0, &b.1.id)));
         self.done.into_iter().map(|(_, episode)| episode).collect()
     }
@@ -417,8 +539,12 @@ impl Waiting {
             Event::Qemu(_) => 1,
             Event::Hook(_) => 2,
             Event::Probe(_) => 3,
-            Event::Window(_) | Event::Activity(_) => 4,
-            Event::Screen(_) | Event::Agent(_) | Event::DomainLog(_) | Event::Windows(_) => 4,
+            Event::Window(_)
+            | Event::Activity(_)
+            | Event::Screen(_)
+            | Event::Agent(_)
+            | Event::DomainLog(_)
+            | Event::Windows(_) => 4,
             Event::Loss(_) => 5,
         }
     }

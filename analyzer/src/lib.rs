@@ -14,9 +14,11 @@
 //! * [`marks`] are the moments that divide an attempt, [`phases`] the stretches between them.
 //! * [`outcome`] says how it ended, [`classify`] why, [`advice`] what to do, [`risk`] what it may have cost.
 //! * [`activity`] is what the guest did to disks and CPUs, [`agent`] the port of its agent.
+//! * [`last_words`] are what a domain's log says of deaths, [`join_log`] tells each end once.
 //! * [`clue`] finds what bears on the cause, [`weights`] is the table of what each clue is worth.
 //! * [`sight`] is what could have been seen: only then does absence mean anything.
 //! * [`screen`] knows what Windows shows while it shuts down.
+//! * [`guest_log`] is what guests' own event logs say, joined to all this.
 //! * [`evidence`] tells what was seen, in sentences.
 //! * [`episode`] is what comes out, the contract `softoff.episode/1`; [`cause`] its vocabulary.
 
@@ -31,6 +33,9 @@ pub mod clue;
 pub mod episode;
 pub mod evidence;
 pub mod gather;
+pub mod guest_log;
+pub mod join_log;
+pub mod last_words;
 pub mod limits;
 pub mod marks;
 pub mod outcome;
@@ -43,4 +48,5 @@ pub mod weights;
 
 pub use cause::Cause;
 pub use episode::Episode;
-pub use gather::{Analysis, Analyzer, AsOf, analyze};
+pub use gather::{Analysis, Analyzer, AsOf, analyze, analyze_with};
+pub use guest_log::GuestLogs;

@@ -44,7 +44,8 @@ impl Marks {
         let told = search.told(s5);
         let gone = search
             .next(|fact| matches!(fact.sign(), Some(Sign::Exit { .. })))
-            .or_else(|| search.next(|fact| fact.operation() == Some(&Operation::Stopped)));
+            .or_else(|| search.next(|fact| fact.operation() == Some(&Operation::Stopped)))
+            .or_else(|| search.next(attempt::is_shutting_down));
         let released = search.next(|fact| fact.operation() == Some(&Operation::Release));
         Self { request, sci, acknowledged, s5, told, gone, released: released.or(gone_late(attempt, gone)) }
     }
@@ -97,7 +98,7 @@ impl Search<'_, '_> {
     /// libvirt sends its signal as soon as it hears of S5; QEMU takes it once the vCPUs are stopped and
     /// the disks flushed. The later of both ends the phase.
     fn told(&mut self, s5: Option<u64>) -> Option<u64> {
-        let told = self.next(|fact| fact.sign().is_some_and(is_told))?;
+        let told = self.next(|fact| fact.sign().is_some_and(is_told) || attempt::is_terminating(fact))?;
         if s5.is_some() {
             let stopped = |fact: &Fact| matches!(fact.sign(), Some(Sign::VmStop { .. }));
             return self.next(stopped).or(Some(told));

@@ -1,10 +1,11 @@
 //! Outcome: how an attempt ended and which way the request took. Only what follows from the path.
 
-use softoff_journal::record::{LibvirtCall, Sender, ShutoffReason, Sign};
+use softoff_journal::record::{Death, LibvirtCall, LogEntry, Sender, ShutoffReason, Sign};
 
 use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
 use crate::episode::{Outcome, Path, Verdict};
+use crate::last_words;
 use crate::marks::Marks;
 use crate::run::What;
 use crate::sight::Sight;
@@ -57,7 +58,7 @@ fn gone(attempt: &Attempt<'_>, marks: &Marks, sight: &Sight) -> End {
         let hibernated = attempt.any(|sign| matches!(sign, Sign::SuspendDisk));
         return new(if hibernated { Outcome::Slept } else { Outcome::Soft }, Ender::Guest);
     }
-    if panicked(attempt) {
+    if panicked(attempt) || last_words::decisive(attempt).is_some_and(|(_, how)| how == Death::GuestPanic) {
         return new(Outcome::Crashed, Ender::Guest);
     }
     let killer = killer(attempt).or_else(|| told_by_log(attempt));
@@ -87,7 +88,9 @@ fn without_reason(
         Some(_) if left_by_migration(attempt) => new(Outcome::Migrated, Ender::Libvirt),
         // libvirt sends SIGTERM after every S5 too: only who would have seen S5 can tell.
         Some(_) if sight.s5 => new(Outcome::Hard, Ender::Libvirt),
-        None if attempt.any(is_crash) => new(Outcome::Crashed, Ender::Qemu),
+        None if attempt.any(is_crash) || last_words::decisive(attempt).is_some() => {
+            new(Outcome::Crashed, Ender::Qemu)
+        }
         None if attempt.any(is_killed) => new(Outcome::Crashed, Ender::Unknown),
         None if reason == Some(&ShutoffReason::Crashed) => new(Outcome::Crashed, Ender::Unknown),
         _ => new(Outcome::Unknown, Ender::Unknown),
@@ -117,6 +120,10 @@ fn killer(attempt: &Attempt<'_>) -> Option<Ender> {
 fn told_by_log(attempt: &Attempt<'_>) -> Option<Ender> {
     let calls = attempt.facts.iter().rev().filter_map(|fact| match &fact.what {
         What::Hook(call) => call.terminated.as_ref(),
+        What::Log(log) => match &log.entry {
+            LogEntry::Terminating(terminated) => Some(terminated),
+            _ => None,
+        },
         _ => None,
     });
     let terminated = calls.into_iter().next()?;

@@ -6,8 +6,8 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use softoff_journal::process::NANOS_PER_TICK;
 use softoff_journal::record::{
-    AgentAnswer, AgentExchange, Coverage, GuestOs, HookCall, Operation, ProcessId, QemuProcess, Screen,
-    ShutoffReason, Sign,
+    AgentAnswer, AgentExchange, Coverage, DomainLog, GuestOs, HookCall, LogEntry, Operation, ProcessId,
+    QemuProcess, Screen, ShutoffReason, Sign,
 };
 use uuid::Uuid;
 
@@ -91,6 +91,8 @@ pub enum What {
     Screen(Box<Screen>),
     /// The guest's agent was asked.
     Agent(Box<AgentExchange>),
+    /// The domain's log says it.
+    Log(Box<DomainLog>),
 }
 
 impl Run {
@@ -158,6 +160,11 @@ impl Run {
         self.process.map(|process| process.start_ticks.saturating_mul(NANOS_PER_TICK))
     }
 
+    /// Whether nothing but the domain's log tells of this run.
+    pub fn is_from_log(&self) -> bool {
+        !self.facts.is_empty() && self.facts.iter().all(|fact| fact.log().is_some())
+    }
+
     /// Whether any hook call of this run was recorded.
     pub fn has_hook(&self) -> bool {
         self.facts.iter().any(|fact| matches!(fact.what, What::Hook(_)))
@@ -190,6 +197,18 @@ impl Fact {
     pub fn reason(&self) -> Option<&ShutoffReason> {
         match &self.what {
             What::Hook(call) => call.reason.as_ref(),
+            What::Log(log) => match &log.entry {
+                LogEntry::ShuttingDown { reason } => reason.as_ref(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What the domain's log says, if it is what this fact is about.
+    pub fn log(&self) -> Option<&LogEntry> {
+        match &self.what {
+            What::Log(log) => Some(&log.entry),
             _ => None,
         }
     }
@@ -199,7 +218,7 @@ impl Fact {
         match &self.what {
             What::Screen(screen) => screen.picture.is_some(),
             What::Agent(said) => !matches!(said.answer, AgentAnswer::Silent | AgentAnswer::Failed(_)),
-            What::Hook(_) | What::Sign(_) => false,
+            What::Hook(_) | What::Sign(_) | What::Log(_) => false,
         }
     }
 
@@ -229,6 +248,13 @@ impl Fact {
             What::Sign(Sign::Exit { .. }) => 1,
             What::Sign(_) | What::Screen(_) | What::Agent(_) => 0,
             What::Hook(_) => 2,
+            What::Log(log) => {
+                if matches!(log.entry, LogEntry::ShuttingDown { .. }) {
+                    2
+                } else {
+                    0
+                }
+            }
         }
     }
 }

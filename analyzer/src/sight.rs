@@ -113,6 +113,7 @@ fn tier(run: &Run, coverage: Option<Coverage>) -> Tier {
 fn reads_log(run: &Run) -> bool {
     run.facts.iter().any(|fact| match &fact.what {
         What::Hook(call) => call.reason_source == Some(ReasonSource::Log),
+        What::Log(_) => true,
         _ => false,
     })
 }
@@ -123,6 +124,14 @@ fn missing(run: &Run, coverage: Option<Coverage>, watch: &Watch, intact: bool) -
         missing.push(
             "something was lost in this time: what is absent may have happened all the same".to_owned(),
         );
+    }
+    if run.is_from_log() {
+        missing.push(
+            "only the domain's log tells of it: the request, the guest's answer and when libvirt released the \
+             domain are not in it; `softoff install` and `softoff trace` record the next one"
+                .to_owned(),
+        );
+        return missing;
     }
     match &run.watched {
         Some((_, process)) => {

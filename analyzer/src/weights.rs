@@ -40,9 +40,9 @@ pub struct Row {
 }
 
 macro_rules! weights {
-    ($($kind:ident $meaning:literal: $($cause:ident $weight:literal),+;)*) => {
+    ($($kind:ident $meaning:literal: $($cause:ident $weight:literal),*;)*) => {
         /// All clues.
-        pub const TABLE: &[Row] = &[$(Row { kind: Kind::$kind, meaning: $meaning, weights: &[$(($cause, $weight)),+] }),*];
+        pub const TABLE: &[Row] = &[$(Row { kind: Kind::$kind, meaning: $meaning, weights: &[$(($cause, $weight)),*] }),*];
     };
 }
 
@@ -185,6 +185,27 @@ weights! {
     ButtonShutsDown "the power-button action is \"shut down\"": ButtonDisabled -7.0, Sleep -2.0;
     ButtonDarkens "the power-button action is \"turn off the display\"":
         DisplayAsleep 4.0, ButtonDisabled -3.0, LogonRequired -1.5, AppBlocked -3.0, Tracker -3.0;
+    // What the guest's own event log says.
+    LogTold "a line of the guest's event log, whose meaning other clues tell": ;
+    LogAmbiguous "the guest's event log could not be joined": ;
+    LogSilent "the guest's event log covers the time and holds no request: Windows never acted":
+        LogonRequired 3.0, ButtonDisabled 3.0, DisplayAsleep 3.0, Tracker 1.0,
+        Update -6.0, AppBlocked -6.0, SlowServices -6.0, Impatient -6.0;
+    LogRefused "Windows refused a shutdown to the user who asked": LogonRequired 6.0, AppBlocked -2.0, ButtonDisabled -2.0, DisplayAsleep -2.0;
+    LogActed "Windows acted on the request": LogonRequired -8.0, ButtonDisabled -8.0, DisplayAsleep -6.0, NotListening -8.0, Hung -3.0;
+    LogTracker "a reason was picked in the Shutdown Event Tracker, long after the request": Tracker 8.0;
+    LogSessionsLong "most of the time went by in applications and log-off, by the guest's own log":
+        AppBlocked 9.0, Tracker -1.0, Update -5.0, SlowServices -5.0;
+    LogUpdated "most of the time went by in pre-shutdown services, with updates waiting or as the reason":
+        Update 10.0, SlowServices -2.0, AppBlocked -6.0, Tracker -6.0, Impatient -1.0;
+    LogPreshutdownLong "most of the time went by in pre-shutdown services, by the guest's own log":
+        SlowServices 7.0, Update 3.0, AppBlocked -6.0, Tracker -6.0;
+    LogServicesLong "most of the time went by in stopping services, by the guest's own log":
+        SlowServices 9.0, Update -3.0, AppBlocked -6.0, Tracker -6.0;
+    LogKernelLong "most of the time went by in the guest's kernel and drivers, by its own log":
+        Storage 2.0, Damaged 2.0, SlowServices -4.0, Update -4.0, AppBlocked -6.0, Tracker -6.0;
+    LogSlept "Windows went to sleep, by its own log": Sleep 11.0;
+    LogBugCheck "Windows ended with a bug check, by its own log": Crashed 12.0;
 }
 
 /// The row of a clue.

@@ -8,6 +8,7 @@ use std::ffi::OsStr;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use softoff_journal::log_line::{self, Line};
 use softoff_journal::record::{ShutoffReason, Termination};
 
 use crate::files;
@@ -54,69 +55,17 @@ pub fn last_words(log: &[u8]) -> LastWords {
     let Some(end) = log.iter().rposition(|&byte| byte == b'\n') else { return LastWords::default() };
     let mut words = LastWords::default();
     for line in log[..end].rsplit(|&byte| byte == b'\n') {
-        match libvirt_line(line) {
-            Some(Line::ShuttingDown(reason)) if words.reason.is_none() => words.reason = Some(reason),
+        match log_line::libvirt(line) {
+            Some(Line::ShuttingDown(Some(reason))) if words.reason.is_none() => words.reason = Some(reason),
             // The beginning of this run, or the end of the one before.
-            Some(Line::StartingUp | Line::ShuttingDown(_)) => break,
-            None if words.terminated.is_none() => words.terminated = termination(line),
-            None => {}
+            Some(Line::StartingUp(_) | Line::ShuttingDown(Some(_))) => break,
+            Some(Line::Other(_)) | None if words.terminated.is_none() => {
+                words.terminated = log_line::termination(line);
+            }
+            Some(Line::ShuttingDown(None) | Line::Other(_)) | None => {}
         }
     }
     words
-}
-
-/// QEMU's line on the signal it ends for:
-/// `2026-11-23T04:17:20.423319Z qemu-system-x86_64: terminating on signal 15 from pid 6530 (/usr/sbin/libvirtd)`.
-fn termination(line: &[u8]) -> Option<Termination> {
-    let text = std::str::from_utf8(line).ok()?;
-    let (before, rest) = text.split_once(": terminating on signal ")?;
-    // Time stamp and program, or only the program: two words at most.
-    if before.split(' ').count() > 2 {
-        return None;
-    }
-    let (signal, sender) =
-        rest.split_once(" from pid ").map_or((rest, None), |(signal, of)| (signal, Some(of)));
-    let (pid, name) = sender.map_or((None, None), |sender| {
-        sender.split_once(' ').map_or((Some(sender), None), |(pid, name)| (Some(pid), Some(name)))
-    });
-    let name = name.and_then(|name| name.strip_prefix('(')?.strip_suffix(')'));
-    Some(Termination {
-        signal: signal.parse().ok()?,
-        pid: pid.and_then(|pid| pid.parse().ok()),
-        name: name.filter(|name| *name != "<unknown process>").map(str::to_owned),
-    })
-}
-
-/// The lines of libvirt that matter here.
-enum Line {
-    StartingUp,
-    ShuttingDown(ShutoffReason),
-}
-
-fn libvirt_line(line: &[u8]) -> Option<Line> {
-    let text = message(line)?;
-    if text.starts_with("starting up libvirt version: ") {
-        return Some(Line::StartingUp);
-    }
-    let reason = text.strip_prefix("shutting down, reason=")?;
-    is_reason(reason).then(|| Line::ShuttingDown(ShutoffReason::from_libvirt(reason)))
-}
-
-/// What follows libvirt's time stamp (`2026-11-23 04:17:20.423+0000: `, always UTC).
-fn message(line: &[u8]) -> Option<&str> {
-    const FORM: &[u8] = b"0000-00-00 00:00:00.000+0000: ";
-    let (stamp, message) = line.split_at_checked(FORM.len())?;
-    let fits = |(byte, form): (&u8, &u8)| match form {
-        b'0' => byte.is_ascii_digit(),
-        form => byte == form,
-    };
-    let zone = &stamp[FORM.len() - 7..];
-    (stamp.iter().zip(FORM).all(fits) && zone == b"+0000: ").then(|| std::str::from_utf8(message).ok())?
-}
-
-/// libvirt's reasons are lower-case words (one is `from snapshot`); newer ones are taken as they are.
-fn is_reason(text: &str) -> bool {
-    (1..=32).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b' ')
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! what it is about, so that importing the same again replaces it by the same.
 
 use std::fs::{DirBuilder, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -73,6 +73,16 @@ impl ImportFile {
         self.write(&Record { boot_ns, wall, event })
     }
 
+    /// Like [`ImportFile::finish`], unless what was imported of the same source before holds more records:
+    /// then that stays, and there is nothing to return.
+    pub fn finish_unless_shorter(self) -> Result<Option<u64>, ImportError> {
+        match records_in(&self.place) {
+            Ok(before) if before > self.records => Ok(None),
+            Ok(_) => self.finish().map(Some),
+            Err(source) => Err(ImportError { path: self.place, source }),
+        }
+    }
+
     /// Puts the file in place and returns how many records it holds.
     pub fn finish(self) -> Result<u64, ImportError> {
         let Self { place, aside, records } = self;
@@ -91,6 +101,19 @@ impl ImportFile {
             .and_then(|()| self.aside.write_all(b"\n"))
             .map_err(|source| ImportError { path: self.place.clone(), source })
     }
+}
+
+/// How many records a file has beside its provenance; none where there is no such file.
+fn records_in(place: &Path) -> io::Result<u64> {
+    let mut file = match File::open(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        file => BufReader::new(file?),
+    };
+    let mut lines = 0_u64;
+    while file.skip_until(b'\n')? > 0 {
+        lines += 1;
+    }
+    Ok(lines.saturating_sub(1))
 }
 
 fn boot_id(subject: &Subject<'_>) -> Uuid {
@@ -159,6 +182,17 @@ mod tests {
         import(journal.path(), b"a", 3);
         import(journal.path(), b"b", 1);
         assert_eq!(lines(journal.path()), [1, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_shorter_piece_does_not_replace_a_longer_one_where_that_is_asked_for() {
+        let journal = tempfile::tempdir().unwrap();
+        import(journal.path(), b"a", 3);
+        let file = ImportFile::create(journal.path(), &subject(b"a")).unwrap();
+        assert_eq!(file.finish_unless_shorter().unwrap(), None);
+        assert_eq!(lines(journal.path()), [1, 2, 3]);
+        let other = ImportFile::create(journal.path(), &subject(b"b")).unwrap();
+        assert_eq!(other.finish_unless_shorter().unwrap(), Some(0));
     }
 
     #[test]

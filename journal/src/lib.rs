@@ -9,12 +9,14 @@
 //!
 //! * [`record`] is the schema: one [`Record`] per line, JSON, versioned.
 //! * [`clock`] stamps records with `CLOCK_BOOTTIME` (for linking) and wall time (for people).
+//! * [`log_line`] is how libvirt's and QEMU's own lines are told in a domain's log.
 //! * [`process`] is how a process is told from a later one with its number.
 //! * [`writer`] appends: one `write` per record on an `O_APPEND` file, so writers never interleave.
 //! * [`reader`] streams records back, in bounded memory, and says what it had to leave out.
 
 pub mod clock;
 pub mod error;
+pub mod log_line;
 pub mod process;
 pub mod reader;
 pub mod record;

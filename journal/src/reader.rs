@@ -111,9 +111,14 @@ struct Due {
 impl Reader {
     /// Lists the journal in `dir`. Only a directory that cannot be listed is an error.
     pub fn open(dir: &Path) -> Result<Self, JournalError> {
+        Self::open_those(dir, |_| true)
+    }
+
+    /// Lists those files of the journal in `dir` that are wanted.
+    pub fn open_those(dir: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Self, JournalError> {
         let mut files = Vec::new();
         let mut defects = VecDeque::new();
-        for path in journal_files(dir)? {
+        for path in journal_files(dir)?.into_iter().filter(|path| wanted(path)) {
             match Lines::open(&path) {
                 Ok(file) => files.push(file),
                 Err(defect) => defects.push_back(defect),

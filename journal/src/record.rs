@@ -670,6 +670,8 @@ pub enum LossStage {
     Journal,
     /// A process ended before the tracer could tell which domain it was.
     Identity,
+    /// Part of what was imported could not be read, or was too much.
+    Import,
 }
 
 #[cfg(test)]

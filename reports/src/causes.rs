@@ -18,7 +18,8 @@ pub fn markdown_table() -> String {
 /// The clues and their weights as a Markdown table.
 pub fn clues_table() -> String {
     let mut table = String::from("| Clue | For | Against |\n| --- | --- | --- |\n");
-    for row in weights::TABLE {
+    // What only tells, and weighs nothing, has no place among weights.
+    for row in weights::TABLE.iter().filter(|row| !row.weights.is_empty()) {
         let (wanted, unwanted) = row.weights.iter().partition::<Vec<_>, _>(|(_, weight)| *weight > 0.0);
         let _ = writeln!(table, "| {} | {} | {} |", row.meaning, weighed(&wanted), weighed(&unwanted));
     }

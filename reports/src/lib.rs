@@ -17,6 +17,7 @@
 
 pub mod causes;
 pub mod explain;
+mod guest;
 mod json;
 mod list;
 mod page;

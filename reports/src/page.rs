@@ -76,7 +76,7 @@ fn title(episodes: &[&Episode]) -> String {
 
 /// `2026-11-20 to 2026-11-23`.
 fn period(episodes: &[&Episode]) -> String {
-    let days = || episodes.iter().filter_map(|episode| episode.request.at).map(|at| at.date_naive());
+    let days = || episodes.iter().filter_map(|episode| episode.at()).map(|at| at.date_naive());
     match (days().min(), days().max()) {
         (Some(first), Some(last)) if first != last => format!("{first} to {last}"),
         (Some(day), _) => day.to_string(),

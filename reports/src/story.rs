@@ -3,10 +3,11 @@
 
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel,
-    Source, Tier, Verdict,
+    Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel, Source, Tier,
+    Verdict,
 };
 
+use crate::guest::GuestSide;
 use crate::units::{bytes, counted, duration, moment, percent};
 use crate::visible::{fit, name_in_sentence, visible};
 
@@ -21,7 +22,7 @@ pub(crate) struct Story {
     pub id: String,
     /// The domain's name, or what stands for it.
     pub name: String,
-    /// Wall time of the request.
+    /// Wall time of the request, or else of the end.
     pub when: Option<String>,
     pub outcome: &'static str,
     pub verdict: Verdict,
@@ -36,6 +37,8 @@ pub(crate) struct Story {
     pub summary: String,
     pub facts: Vec<Fact>,
     pub phases: Vec<Stretch>,
+    /// What the guest's own event log says.
+    pub guest: Option<GuestSide>,
     pub evidence: Vec<Sighting>,
     /// Absent where it is not known, and where there is nothing to explain.
     pub cause: Option<Reason>,
@@ -116,7 +119,7 @@ impl Story {
         let name = display_name(&episode.domain);
         Self {
             id: shown(&episode.id),
-            when: episode.request.at.map(moment),
+            when: episode.at().map(moment),
             outcome: outcome(episode.outcome),
             verdict: episode.verdict,
             seconds: episode.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
@@ -126,13 +129,14 @@ impl Story {
             summary: summary(episode),
             facts: facts(episode),
             phases: phases(episode),
+            guest: episode.guest_log.as_ref().map(GuestSide::of),
             evidence: episode.evidence.iter().map(sighting).collect(),
             cause: reason(episode.cause.code, episode.cause.confidence),
             others: others(episode),
             shares_its_cause: episode.cause.code == Cause::GuestIgnored,
             advice: all_shown(&episode.advice),
             risk: episode.risk.as_ref().map(loss),
-            coverage: coverage(&episode.completeness),
+            coverage: coverage(episode),
             missing: all_shown(&episode.completeness.missing),
             name,
         }
@@ -225,7 +229,7 @@ const fn tier(tier: Tier) -> &'static str {
         Tier::Process => "libvirt's hook and QEMU's process",
         Tier::Kvm => "KVM's tracepoints",
         Tier::Probe => "the probe in QEMU",
-        Tier::Guest => "the probe in QEMU and evidence from inside the guest",
+        Tier::Guest => "evidence from inside the guest",
     }
 }
 
@@ -256,6 +260,10 @@ fn headline(episode: &Episode, name: &str) -> String {
         Outcome::Slept if episode.verdict == Verdict::Clean => format!("{name} went to sleep{within}."),
         Outcome::Slept => format!("{name} went to sleep instead of powering off{after}."),
         Outcome::Rebooted if episode.verdict == Verdict::Clean => format!("{name} restarted{within}."),
+        Outcome::Rebooted if episode.verdict == Verdict::Slow => match took {
+            Some(took) => format!("{name} restarted, but it took {took}."),
+            None => format!("{name} restarted slowly."),
+        },
         Outcome::Rebooted => format!("{name} started again instead of powering off{after}."),
         Outcome::Crashed => crash_headline(episode.cause.code, name),
         Outcome::Ignored => format!("{name} was asked to shut down and was still running{after}."),
@@ -473,7 +481,8 @@ fn loss(risk: &Risk) -> Loss {
     }
 }
 
-fn coverage(completeness: &Completeness) -> String {
+fn coverage(episode: &Episode) -> String {
+    let completeness = &episode.completeness;
     let losses =
         [(completeness.lost_events, "event", "lost"), (completeness.bad_lines, "journal line", "unreadable")];
     let losses: Vec<_> = losses
@@ -487,5 +496,8 @@ fn coverage(completeness: &Completeness) -> String {
         0 => String::new(),
         nanos => format!(", times good to {}", duration(nanos as f64 / 1e9)),
     };
+    if episode.is_of_log_alone() {
+        return format!("Read in the domain's log alone{clocks}.");
+    }
     format!("Seen by {}; {losses}{clocks}.", tier(completeness.tier))
 }

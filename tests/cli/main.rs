@@ -1,5 +1,7 @@
 //! The verbs that show episodes, run as a user runs them: what they print, where, and how they end.
 
+mod importing;
+mod imports;
 mod journal;
 mod outputs;
 mod selection;

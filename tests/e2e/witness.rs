@@ -130,20 +130,24 @@ fn a_guest_that_waits_for_somebody_is_looked_at_and_its_agent_asked_once() {
 }
 
 #[test]
-fn an_agent_that_hangs_is_silent_and_a_dark_screen_is_black() {
+fn a_dark_screen_is_black_and_an_agent_that_hangs_is_silent() {
     if !stage::is_possible() {
         return;
     }
     let lab = lab();
     let recorder = recorder(&lab, &[]);
     let guest = boot(&lab, "hangs", Role::DisplayAsleep, Agent::Silent);
+    assert!(look(&lab, &guest).arg("--no-agent").status().unwrap().success());
+    // The press lights the screen.
     guest.shutdown_by(Mode::Acpi).unwrap();
     let answers = await_answers(&lab, 1);
-    let screens = await_screens(&lab, 1);
+    let screens = await_screens(&lab, 2);
     guest.destroy().unwrap();
     recorder.stop().unwrap();
+    let pictures: Vec<_> = screens.iter().map(|screen| screen.picture.clone().unwrap()).collect();
+    assert_eq!((pictures[0].black, screens[0].text.as_deref()), (true, Some("")));
+    assert_eq!((pictures[1].black, pictures[1].changed), (false, Some(true)), "{screens:?}");
     assert_eq!((answers[0].question, &answers[0].answer), (AgentQuestion::Ping, &AgentAnswer::Silent));
-    assert!(screens[0].picture.is_some(), "{screens:?}");
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use softoff_analyzer::Episode;
 use softoff_analyzer::cause::Cause;
-use softoff_analyzer::episode::{Candidate, Outcome, Tier, Verdict};
+use softoff_analyzer::episode::{Candidate, Outcome, Verdict};
 
 use crate::expect;
 use crate::scenario::Expected;
+use crate::view::View;
 
 /// What softoff says of a run, in short.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,14 +34,15 @@ pub struct Answer {
 impl Answer {
     /// Judges the episodes of a run. The last one is what the run is about; none before it may name
     /// a cause that would be wrong for that.
-    pub fn judge(expected: &Expected, tier: Tier, episodes: &[Episode]) -> Self {
+    pub fn judge(expected: &Expected, view: View, episodes: &[Episode]) -> Self {
+        let expected = &expected.at(view);
         let last = episodes.last();
         let mut faults: Vec<_> = episodes
             .iter()
-            .filter(|episode| !is_acceptable(expected, tier, episode))
+            .filter(|episode| !is_acceptable(expected, view, episode))
             .map(|episode| format!("cause {} ({:.2})", episode.cause.code, episode.cause.confidence))
             .collect();
-        if tier == Tier::Probe {
+        if view.is_full() {
             faults.extend(last_is_wrong(expected, last));
             let failed = |episode: &Episode| episode.verdict == Verdict::Failed;
             if expected.cause == Cause::None && episodes.iter().any(failed) {
@@ -71,12 +73,12 @@ impl Answer {
 
 /// Whether an episode may say what it says. Not to know is no mistake at a lower tier, nor in an
 /// episode before the last: the last one must tell.
-fn is_acceptable(expected: &Expected, tier: Tier, episode: &Episode) -> bool {
+fn is_acceptable(expected: &Expected, view: View, episode: &Episode) -> bool {
     let code = episode.cause.code;
     let unknown = code == Cause::None && episode.cause.confidence == 0.0;
     let right = code == expected.cause || Some(code) == expected.or;
     // Before the last one a guest may well have been asked in peace.
-    let peaceful = code == Cause::None && episode.verdict == Verdict::Clean && tier == Tier::Probe;
+    let peaceful = code == Cause::None && episode.verdict == Verdict::Clean && view.is_full();
     right || unknown || peaceful
 }
 
@@ -154,71 +156,71 @@ mod tests {
     const STORAGE: Expected = Expected::new(Outcome::Soft, Cause::HostStorage);
     const CLEAN: Expected = Expected::clean(Outcome::Soft);
 
-    fn is_right(expected: &Expected, tier: Tier, episodes: &[Episode]) -> bool {
-        Answer::judge(expected, tier, episodes).is_right()
+    fn is_right(expected: &Expected, view: View, episodes: &[Episode]) -> bool {
+        Answer::judge(expected, view, episodes).is_right()
     }
 
     #[test]
     fn the_right_cause_is_right_at_every_tier() {
         let right = [episode("soft", "slow", &[(Cause::HostStorage, 0.9)])];
-        assert!(is_right(&STORAGE, Tier::Probe, &right));
-        assert!(is_right(&STORAGE, Tier::Hook, &right));
+        assert!(is_right(&STORAGE, View::Probe, &right));
+        assert!(is_right(&STORAGE, View::Hook, &right));
     }
 
     #[test]
     fn a_wrong_cause_is_wrong_at_every_tier() {
         let wrong = [episode("soft", "slow", &[(Cause::HostCpu, 0.2)])];
-        assert!(!is_right(&STORAGE, Tier::Probe, &wrong));
-        assert!(!is_right(&STORAGE, Tier::Hook, &wrong));
+        assert!(!is_right(&STORAGE, View::Probe, &wrong));
+        assert!(!is_right(&STORAGE, View::Hook, &wrong));
     }
 
     #[test]
     fn not_to_know_is_only_right_where_less_was_seen() {
         for episodes in [vec![], vec![episode("unknown", "unknown", &[])]] {
-            assert!(!is_right(&STORAGE, Tier::Probe, &episodes), "{episodes:?}");
-            assert!(is_right(&STORAGE, Tier::Process, &episodes), "{episodes:?}");
-            assert_eq!(Answer::judge(&STORAGE, Tier::Log, &episodes).named(), None);
+            assert!(!is_right(&STORAGE, View::Probe, &episodes), "{episodes:?}");
+            assert!(is_right(&STORAGE, View::Process, &episodes), "{episodes:?}");
+            assert_eq!(Answer::judge(&STORAGE, View::Log, &episodes).named(), None);
         }
     }
 
     #[test]
     fn to_call_what_is_slow_or_failed_clean_is_wrong_at_every_tier() {
         let clean = [episode("soft", "clean", &[(Cause::None, 0.6)])];
-        assert!(!is_right(&STORAGE, Tier::Probe, &clean));
-        assert!(!is_right(&STORAGE, Tier::Log, &clean));
+        assert!(!is_right(&STORAGE, View::Probe, &clean));
+        assert!(!is_right(&STORAGE, View::Log, &clean));
     }
 
     #[test]
     fn the_outcome_must_be_right() {
         let wrong = [episode("hard", "slow", &[(Cause::HostStorage, 0.9)])];
-        assert!(!is_right(&STORAGE, Tier::Probe, &wrong));
-        assert!(!is_right(&STORAGE, Tier::Log, &wrong));
+        assert!(!is_right(&STORAGE, View::Probe, &wrong));
+        assert!(!is_right(&STORAGE, View::Log, &wrong));
     }
 
     #[test]
     fn libvirts_own_words_are_taken_for_what_they_mean_where_only_they_are_seen() {
         let hibernated = Expected::new(Outcome::Slept, Cause::GuestSleep);
         let off = [episode("soft", "unknown", &[])];
-        assert!(!is_right(&hibernated, Tier::Probe, &off));
-        assert!(is_right(&hibernated, Tier::Log, &off));
-        assert!(!is_right(&STORAGE, Tier::Log, &[episode("crashed", "failed", &[])]));
+        assert!(!is_right(&hibernated, View::Probe, &off));
+        assert!(is_right(&hibernated, View::Log, &off));
+        assert!(!is_right(&STORAGE, View::Log, &[episode("crashed", "failed", &[])]));
     }
 
     #[test]
     fn a_clean_run_with_a_cause_is_a_false_alarm_at_every_tier() {
         let alarm = [episode("soft", "slow", &[(Cause::HostCpu, 0.1)])];
-        assert!(!is_right(&CLEAN, Tier::Probe, &alarm));
-        assert!(!is_right(&CLEAN, Tier::Hook, &alarm));
+        assert!(!is_right(&CLEAN, View::Probe, &alarm));
+        assert!(!is_right(&CLEAN, View::Hook, &alarm));
         let clean = [episode("soft", "clean", &[(Cause::None, 0.99)])];
-        assert!(is_right(&CLEAN, Tier::Probe, &clean));
+        assert!(is_right(&CLEAN, View::Probe, &clean));
     }
 
     #[test]
     fn an_earlier_episode_must_not_raise_a_false_alarm_either() {
         let alarm = episode("rebooted", "failed", &[(Cause::GuestRebooted, 0.9)]);
         let clean = episode("soft", "clean", &[(Cause::None, 0.99)]);
-        assert!(!is_right(&CLEAN, Tier::Probe, &[alarm, clean.clone()]));
-        assert!(is_right(&CLEAN, Tier::Probe, &[clean.clone(), clean]));
+        assert!(!is_right(&CLEAN, View::Probe, &[alarm, clean.clone()]));
+        assert!(is_right(&CLEAN, View::Probe, &[clean.clone(), clean]));
     }
 
     #[test]
@@ -226,16 +228,16 @@ mod tests {
         let expected = Expected::ignored(&[Cause::GuestLogonRequired]);
         let ignored = (Cause::GuestIgnored, 0.8);
         let considered = [episode("hard", "failed", &[ignored, (Cause::GuestLogonRequired, 0.1)])];
-        assert!(is_right(&expected, Tier::Probe, &considered));
-        assert!(!is_right(&expected, Tier::Probe, &[episode("hard", "failed", &[ignored])]));
+        assert!(is_right(&expected, View::Probe, &considered));
+        assert!(!is_right(&expected, View::Probe, &[episode("hard", "failed", &[ignored])]));
         let guessed = [episode("hard", "failed", &[(Cause::GuestLogonRequired, 0.8), ignored])];
-        assert!(!is_right(&expected, Tier::Probe, &guessed));
+        assert!(!is_right(&expected, View::Probe, &guessed));
     }
 
     #[test]
     fn where_no_episode_is_expected_even_a_clean_one_is_too_many() {
         let expected = Expected { outcome: None, ..CLEAN };
-        assert!(is_right(&expected, Tier::Probe, &[]));
-        assert!(!is_right(&expected, Tier::Probe, &[episode("rebooted", "clean", &[(Cause::None, 0.9)])]));
+        assert!(is_right(&expected, View::Probe, &[]));
+        assert!(!is_right(&expected, View::Probe, &[episode("rebooted", "clean", &[(Cause::None, 0.9)])]));
     }
 }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use softoff_analyzer::episode::Tier;
 
 use crate::docs;
 use crate::programs::Programs;
 use crate::results::Results;
 use crate::runner::{self, Order};
+use crate::view::View;
 
 /// What to play, and how.
 #[derive(Debug, Args)]
@@ -23,7 +23,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// What softoff is shown; each run is judged at the lower tiers as well.
-    #[arg(long, value_enum, default_value_t = TierArg::Probe)]
+    #[arg(long, value_enum, default_value_t = TierArg::Guest)]
     tier: TierArg,
     /// How many runs at a time.
     #[arg(long, value_name = "N", default_value_t = 3)]
@@ -56,9 +56,11 @@ enum TierArg {
     Kvm,
     /// And QEMU's functions.
     Probe,
+    /// And evidence from inside the guest: its screen and its agent.
+    Guest,
 }
 
-impl From<TierArg> for Tier {
+impl From<TierArg> for View {
     fn from(tier: TierArg) -> Self {
         match tier {
             TierArg::Hook => Self::Hook,
@@ -66,6 +68,7 @@ impl From<TierArg> for Tier {
             TierArg::Process => Self::Process,
             TierArg::Kvm => Self::Kvm,
             TierArg::Probe => Self::Probe,
+            TierArg::Guest => Self::Guest,
         }
     }
 }

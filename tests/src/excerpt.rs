@@ -6,12 +6,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use softoff_analyzer::episode::Tier;
 use softoff_journal::record::{
     Coverage, HookCall, MissingSentinel, ProbeHit, ProcessId, QemuProcess, ReasonSource, Sign,
 };
 use softoff_journal::{Entry, Event, Reader, Record};
 use uuid::Uuid;
+
+use crate::view::View;
 
 /// The name under which the hook writes; all others are the recorder's.
 const HOOK: &str = "hook";
@@ -46,11 +47,11 @@ impl Excerpt {
 
     /// What would have been recorded at a lower tier.
     #[must_use]
-    pub fn at(&self, tier: Tier) -> Self {
+    pub fn at(&self, view: View) -> Self {
         let files = self.0.iter().map(|(name, records)| {
             let seen: Vec<_> = match writer(records) {
-                HOOK => records.iter().map(|record| hook_at(tier, record)).collect(),
-                _ => records.iter().filter_map(|record| recorder_at(tier, record)).collect(),
+                HOOK => records.iter().map(|record| hook_at(view, record)).collect(),
+                _ => records.iter().filter_map(|record| recorder_at(view, record)).collect(),
             };
             (name.clone(), seen)
         });
@@ -107,10 +108,10 @@ fn writer(records: &[Record]) -> &str {
 }
 
 /// A record of the hook as it would be at that tier.
-fn hook_at(tier: Tier, record: &Record) -> Record {
+fn hook_at(view: View, record: &Record) -> Record {
     let mut record = record.clone();
     if let Event::Hook(call) = &mut record.event
-        && tier < Tier::Log
+        && view < View::Log
     {
         call.terminated = None;
         if call.reason_source == Some(ReasonSource::Log) {
@@ -122,10 +123,12 @@ fn hook_at(tier: Tier, record: &Record) -> Record {
 }
 
 /// A record of the recorder as it would be at that tier, if it were there at all.
-fn recorder_at(tier: Tier, record: &Record) -> Option<Record> {
+fn recorder_at(view: View, record: &Record) -> Option<Record> {
     match &record.event {
-        _ if tier >= Tier::Probe => Some(record.clone()),
-        _ if tier <= Tier::Log => None,
+        Event::Screen(_) => view.has_screen().then(|| record.clone()),
+        Event::Agent(_) => view.has_agent().then(|| record.clone()),
+        _ if view >= View::Probe => Some(record.clone()),
+        _ if view <= View::Log => None,
         Event::Window(_) | Event::Activity(_) => None,
         Event::Probe(ProbeHit { sign, .. }) => is_seen_from_outside(sign).then(|| record.clone()),
         Event::Qemu(qemu) => Some(Record { event: Event::Qemu(without_probes(qemu)), ..record.clone() }),
@@ -224,12 +227,12 @@ mod tests {
     #[test]
     fn the_full_tier_leaves_out_nothing() {
         let excerpt = excerpt();
-        assert_eq!(excerpt.at(Tier::Probe), excerpt);
+        assert_eq!(excerpt.at(View::Guest), excerpt);
     }
 
     #[test]
     fn from_outside_only_signals_and_exits_are_seen() {
-        let seen = excerpt().at(Tier::Process);
+        let seen = excerpt().at(View::Process);
         let signs: Vec<_> = events(&seen)
             .into_iter()
             .filter_map(|event| match event {
@@ -242,8 +245,8 @@ mod tests {
 
     #[test]
     fn below_the_process_only_the_hook_speaks_and_below_the_log_it_gives_no_reason() {
-        for (tier, reason) in [(Tier::Log, Some(ShutoffReason::Destroyed)), (Tier::Hook, None)] {
-            let seen = excerpt().at(tier);
+        for (view, reason) in [(View::Log, Some(ShutoffReason::Destroyed)), (View::Hook, None)] {
+            let seen = excerpt().at(view);
             let events = events(&seen);
             let [Event::Hook(call)] = events[..] else { panic!("{events:?}") };
             assert_eq!(call.terminated.is_some(), reason.is_some(), "{call:?}");

@@ -11,9 +11,10 @@ use std::process::Command;
 
 use anyhow::Context;
 use cpio::newc;
-use softoff_guest::{Agent, GUEST_AGENT, MODULES, MODULES_DIR, SHUTDOWN};
+use softoff_guest::{Agent, GUEST_AGENT, MODULES, MODULES_DIR, SHUTDOWN, SLIDES, WINDOWS_PROGRAMS};
 
 use crate::programs::Programs;
+use crate::slide::Slide;
 
 /// A regular file that may be executed, a symbolic link and a directory (`st_mode`).
 const FILE: u32 = 0o100_755;
@@ -35,8 +36,13 @@ const MODULE_SOURCES: [&str; MODULES.len()] = [
     "drivers/misc/pvpanic/pvpanic-mmio.ko",
 ];
 
-/// Writes the initramfs of guests with such an agent to `path`.
-pub fn write_initramfs(programs: &Programs, agent: Agent, path: &Path) -> anyhow::Result<()> {
+/// Writes the initramfs of guests with such an agent and these slides to `path`.
+pub fn write_initramfs(
+    programs: &Programs,
+    agent: Agent,
+    slides: &[Slide],
+    path: &Path,
+) -> anyhow::Result<()> {
     let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     let mut archive = Archive::new(BufWriter::new(file));
     archive.add("init", FILE, &read(&programs.guest)?)?;
@@ -47,6 +53,12 @@ pub fn write_initramfs(programs: &Programs, agent: Agent, path: &Path) -> anyhow
     }
     if agent == Agent::Real {
         archive.add_program(GUEST_AGENT, &programs.guest_agent)?;
+        for name in WINDOWS_PROGRAMS {
+            archive.add(name, LINK, b"/init")?;
+        }
+    }
+    for (number, slide) in (1..).zip(slides) {
+        archive.add(&format!("{SLIDES}/{number}"), FILE, &slide.pixels()?)?;
     }
     let mut out = newc::trailer(archive.out).context("cannot end the initramfs")?;
     out.flush().with_context(|| format!("cannot write {}", path.display()))

@@ -39,7 +39,7 @@ impl Lab {
         daemons::configure(&layout)?;
         let keeper = Keeper::start(&programs.lab, &layout)?;
         for agent in Agent::ALL {
-            image::write_initramfs(&programs, agent, &layout.initramfs(agent))?;
+            image::write_initramfs(&programs, agent, &[], &layout.initramfs(agent))?;
         }
         // libvirt would print each error; here they are returned.
         virt::error::clear_error_callback();
@@ -131,8 +131,7 @@ impl Lab {
     /// Defines a domain and starts it. The guest then boots for some seconds.
     pub fn boot(&self, spec: &DomainSpec) -> anyhow::Result<Guest> {
         let console = self.layout.consoles().join(spec.uuid.to_string());
-        let agent = spec.plan().map_or(Agent::Absent, |plan| plan.agent);
-        let initramfs = self.layout.initramfs(agent);
+        let initramfs = self.initramfs(spec)?;
         let xml = spec.xml(&self.programs.kernel_image()?, &initramfs, &console);
         let connection = self.connect()?;
         let domain = connection
@@ -140,6 +139,17 @@ impl Lab {
             .with_context(|| format!("libvirt does not accept the domain {:?}", spec.name))?;
         domain.create().with_context(|| format!("libvirt does not start the domain {:?}", spec.name))?;
         Ok(Guest::new(spec.clone(), domain, console, self.layout.pid_file(&spec.name)))
+    }
+
+    /// The initramfs of the domain: one that it shares, unless it has slides.
+    fn initramfs(&self, spec: &DomainSpec) -> anyhow::Result<PathBuf> {
+        let agent = spec.plan().map_or(Agent::Absent, |plan| plan.agent);
+        if spec.slides.is_empty() {
+            return Ok(self.layout.initramfs(agent));
+        }
+        let own = self.layout.disks().join(format!("{}.cpio", spec.uuid));
+        image::write_initramfs(&self.programs, agent, &spec.slides, &own)?;
+        Ok(own)
     }
 
     /// Sends libvirtd a signal.

@@ -35,10 +35,12 @@ pub mod recorder;
 pub mod results;
 pub mod runner;
 pub mod scenario;
+pub mod slide;
 pub mod span;
 pub mod spec;
 pub mod stage;
 pub mod storage;
+pub mod view;
 pub mod wait;
 
 pub use boot_sector::BootSector;

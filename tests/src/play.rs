@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rustix::fs::{FileType, Mode as FileMode, OFlags};
+use softoff_journal::record::AgentQuestion;
+use softoff_journal::{Event, Reader};
 
 use crate::boot_sector::BootSector;
 use crate::cgroup::{Controller, Group};
@@ -19,9 +21,13 @@ use crate::span::Dice;
 use crate::spec::{Boot, Disk, DomainSpec, Machine};
 use crate::stage::Stage;
 use crate::storage::{Storage, slow_close_file};
+use crate::wait;
 
 /// Size of a guest's disk in bytes; the file is sparse.
 const DISK_SIZE: u64 = 64 << 20;
+
+/// Time for a look at a guest: others come first, and reading a picture is nobody's hurry.
+const LOOK_LIMIT: Duration = Duration::from_secs(100);
 
 /// What is left of CPU time for a QEMU that starves: a hundredth of one CPU.
 const STARVATION: Duration = Duration::from_millis(1);
@@ -125,6 +131,7 @@ impl<'a> Play<'a> {
         spec.agent_channel = true;
         spec.panic_notifier = hardware.panic_notifier;
         spec.memory_in_file = hardware.memory_in_file;
+        spec.slides = hardware.slides.to_vec();
         let image = self.create_image(&spec)?;
         if hardware.disk == DiskKind::SlowToClose {
             spec.environment = self.slow_close_environment(&image);
@@ -207,6 +214,8 @@ impl<'a> Play<'a> {
                 Ok(())
             }
             Act::AwaitLine(line) => self.each(|guest| guest.wait_until_it_says(line)),
+            Act::AwaitLook if self.stages[0].looks => self.each(|guest| self.await_look(guest)),
+            Act::AwaitLook => Ok(()),
             Act::AwaitReboot => self.each(|guest| guest.wait_until_ready_again(2)),
             Act::AwaitAsleep => self.each(Guest::wait_until_asleep),
             Act::AwaitAgent => self.each(Guest::wait_until_agent_is_connected),
@@ -216,6 +225,30 @@ impl<'a> Play<'a> {
 
     fn each(&self, act: impl Fn(&Guest) -> anyhow::Result<()>) -> anyhow::Result<()> {
         self.guests.iter().try_for_each(act)
+    }
+
+    fn await_look(&self, guest: &Guest) -> anyhow::Result<()> {
+        let pid = guest.pid()?.as_raw_nonzero().get().unsigned_abs();
+        let journal = self.lab().layout().journal();
+        let asks_settings = guest.spec().plan().is_some_and(|plan| plan.settings.is_some());
+        let what = format!("a look at {:?}", guest.spec().name);
+        wait::until(&what, LOOK_LIMIT, || {
+            let of_witness = |path: &Path| path.to_string_lossy().ends_with(".witness.jsonl");
+            let reader = Reader::open_those(&journal, of_witness).context("cannot read the lab's journal")?;
+            let (mut read, mut asked) = (false, !asks_settings);
+            for entry in reader.filter_map(Result::ok) {
+                match entry.record.event {
+                    Event::Screen(screen) => read |= screen.process.pid == pid && screen.text.is_some(),
+                    Event::Agent(said) => {
+                        // The last of the questions.
+                        let last = said.question == AgentQuestion::RestartPending;
+                        asked |= said.process.pid == pid && last;
+                    }
+                    _ => {}
+                }
+            }
+            Ok(read && asked)
+        })
     }
 
     fn storage(&self) -> anyhow::Result<&Storage> {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 use softoff_analyzer::cause::Cause;
-use softoff_analyzer::episode::{Candidate, Outcome, Tier};
+use softoff_analyzer::episode::{Candidate, Outcome};
 
 use crate::answer::{Answer, Found};
 use crate::matrix::Matrix;
 use crate::runner::Run;
+use crate::view::View;
 
 /// A confidence from which on an answer is to be relied on.
 const SURE: f64 = 0.9;
@@ -24,7 +25,7 @@ pub struct Row {
     /// What the durations come from.
     pub seed: u64,
     /// What softoff was shown.
-    pub tier: Tier,
+    pub tier: View,
     /// What it must say.
     pub expected: Wanted,
     /// What it says; absent where it knows of no episode, or the run failed.
@@ -59,13 +60,13 @@ pub struct Wanted {
 
 impl Row {
     /// A judged run.
-    pub fn judged(run: &Run, seed: u64, tier: Tier, answer: Answer, took: Duration) -> Self {
+    pub fn judged(run: &Run, seed: u64, tier: View, answer: Answer, took: Duration) -> Self {
         let ok = answer.is_right();
         // No episode where there must be none: that nothing is wrong was understood.
         let none_due = run.scenario.expected.outcome.is_none() && ok;
         let named = answer.named().or_else(|| none_due.then_some(Cause::None));
         let Answer { found, confidence, candidates, faults } = answer;
-        let expected = &run.scenario.expected;
+        let expected = run.scenario.expected.at(tier);
         Self {
             scenario: run.scenario.name,
             machine: run.machine.to_string(),
@@ -88,7 +89,7 @@ impl Row {
     }
 
     /// A run that could not be played to its end.
-    pub fn failed(run: &Run, seed: u64, tier: Tier, error: &anyhow::Error, took: Duration) -> Self {
+    pub fn failed(run: &Run, seed: u64, tier: View, error: &anyhow::Error, took: Duration) -> Self {
         let faults = vec![format!("the run failed: {error:#}")];
         let answer = Answer { found: None, confidence: 0.0, candidates: Vec::new(), faults };
         Self::judged(run, seed, tier, answer, took)
@@ -124,14 +125,14 @@ impl Results {
         self.0.iter().all(|row| row.ok)
     }
 
-    fn tiers(&self) -> Vec<Tier> {
+    fn tiers(&self) -> Vec<View> {
         let mut tiers: Vec<_> = self.0.iter().map(|row| row.tier).collect();
         tiers.sort_unstable_by(|a, b| b.cmp(a));
         tiers.dedup();
         tiers
     }
 
-    fn at(&self, tier: Tier) -> Vec<&Row> {
+    fn at(&self, tier: View) -> Vec<&Row> {
         self.0.iter().filter(|row| row.tier == tier).collect()
     }
 
@@ -143,7 +144,7 @@ impl Results {
         }
         for tier in self.tiers() {
             let rows = self.at(tier);
-            let _ = write!(text, "\nTier {}: {}\n\n{}", name(tier), summary(&rows), Matrix::of(&rows));
+            let _ = write!(text, "\nView {}: {}\n\n{}", tier.name(), summary(&rows), Matrix::of(&rows));
         }
         text
     }
@@ -155,8 +156,8 @@ impl Results {
             let rows = self.at(tier);
             let _ = write!(
                 text,
-                "\n### Tier `{}`\n\n{}\n\n{}",
-                name(tier),
+                "\n### View `{}`\n\n{}\n\n{}",
+                tier.name(),
                 summary(&rows),
                 Matrix::of(&rows).markdown()
             );
@@ -176,22 +177,10 @@ pub fn told(row: &Row) -> String {
         "{} ({}, tier {}): expected {expected} {}, found {found}: {}",
         row.scenario,
         row.machine,
-        name(row.tier),
+        row.tier.name(),
         row.expected.cause,
         row.faults.join("; ")
     )
-}
-
-/// A tier's name on the command line.
-pub fn name(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Hook => "hook",
-        Tier::Log => "log",
-        Tier::Process => "process",
-        Tier::Kvm => "kvm",
-        Tier::Probe => "probe",
-        Tier::Guest => "guest",
-    }
 }
 
 fn summary(rows: &[&Row]) -> String {

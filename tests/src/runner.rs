@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use softoff_analyzer::Episode;
-use softoff_analyzer::episode::Tier;
 use uuid::Uuid;
 
 use crate::answer::Answer;
@@ -27,9 +26,10 @@ use crate::results::{Results, Row, told};
 use crate::scenario::{self, Place, SLOW_AFTER, Scenario};
 use crate::spec::Machine;
 use crate::stage::Stage;
+use crate::view::View;
 
 /// Time for the recorder to write what it has seen, on a busy machine.
-const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+const SETTLE_LIMIT: Duration = Duration::from_secs(20);
 
 /// How often the journal is looked at meanwhile.
 const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
@@ -37,9 +37,6 @@ const SETTLE_INTERVAL: Duration = Duration::from_millis(500);
 /// Where evidence is kept, below the output directory.
 const FAILED: &str = "failed";
 const KEPT: &str = "kept";
-
-/// The tiers that one play tells of: KVM sees nothing of guests that run without it.
-const TIERS: [Tier; 4] = [Tier::Probe, Tier::Process, Tier::Log, Tier::Hook];
 
 /// What to play, and how.
 #[derive(Debug, Clone)]
@@ -49,7 +46,7 @@ pub struct Order {
     /// What the durations come from.
     pub seed: u64,
     /// The best tier to judge at; those below come with it.
-    pub tier: Tier,
+    pub tier: View,
     /// How many runs at a time.
     pub jobs: usize,
     /// Where to leave the results.
@@ -84,12 +81,8 @@ impl Order {
         self.filters.is_empty() || self.filters.iter().any(|part| scenario.name.contains(part.as_str()))
     }
 
-    fn records(&self) -> bool {
-        self.tier > Tier::Log
-    }
-
-    fn tiers(&self) -> Vec<Tier> {
-        TIERS.into_iter().filter(|tier| *tier <= self.tier).collect()
+    fn tiers(&self) -> Vec<View> {
+        View::OF_A_PLAY.into_iter().filter(|tier| *tier <= self.tier).collect()
     }
 }
 
@@ -160,7 +153,7 @@ impl Workshop<'_> {
     }
 
     fn shared(&self) -> anyhow::Result<&[Stage]> {
-        let open = || Stage::recording(self.order.records()).map(|stage| [stage]);
+        let open = || Stage::showing(self.order.tier).map(|stage| [stage]);
         let shared = self.shared.get_or_init(|| open().map_err(|error| format!("{error:#}")));
         match shared {
             Ok(stages) => Ok(stages),
@@ -193,17 +186,16 @@ impl Workshop<'_> {
         }
     }
 
-    fn play(&self, run: Run) -> anyhow::Result<Vec<(Tier, Answer)>> {
-        let records = self.order.records();
+    fn play(&self, run: Run) -> anyhow::Result<Vec<(View, Answer)>> {
         match run.scenario.place {
             Place::Shared => self.play_on(run, self.shared()?),
-            Place::Own => self.play_on(run, &[Stage::recording(records)?]),
+            Place::Own => self.play_on(run, &[Stage::showing(self.order.tier)?]),
             // One recorder sees the processes of both.
-            Place::Two => self.play_on(run, &[Stage::recording(records)?, Stage::without_recorder()?]),
+            Place::Two => self.play_on(run, &[Stage::showing(self.order.tier)?, Stage::without_recorder()?]),
         }
     }
 
-    fn play_on(&self, run: Run, stages: &[Stage]) -> anyhow::Result<Vec<(Tier, Answer)>> {
+    fn play_on(&self, run: Run, stages: &[Stage]) -> anyhow::Result<Vec<(View, Answer)>> {
         let mut play = Play::begin(run.scenario, run.machine, self.order.seed, stages)?;
         let performed = play.perform();
         let domains: Vec<_> = play.guests().iter().map(|guest| guest.spec().uuid).collect();
@@ -252,7 +244,7 @@ struct Case<'a> {
 
 impl Case<'_> {
     /// Judges the run at all these tiers, once the recorder has written enough to be right at the first.
-    fn judge(&self, tiers: &[Tier]) -> anyhow::Result<Vec<(Tier, Answer)>> {
+    fn judge(&self, tiers: &[View]) -> anyhow::Result<Vec<(View, Answer)>> {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
             let excerpts = self.excerpts()?;
@@ -275,7 +267,7 @@ impl Case<'_> {
 
     /// What softoff says at one tier. Another host's episodes come first: the first host's are those
     /// the run is about.
-    fn answer(&self, excerpts: &[Excerpt], tier: Tier) -> anyhow::Result<Answer> {
+    fn answer(&self, excerpts: &[Excerpt], tier: View) -> anyhow::Result<Answer> {
         let told = excerpts.iter().rev().map(|excerpt| self.episodes(&excerpt.at(tier)));
         let episodes: Vec<_> = told.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
         Ok(Answer::judge(&self.run.scenario.expected, tier, &episodes))

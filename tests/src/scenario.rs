@@ -8,6 +8,7 @@
 mod clean;
 mod guest;
 mod host;
+mod inside;
 mod operator;
 mod seeds;
 
@@ -16,11 +17,13 @@ use std::time::Duration;
 use rustix::process::Signal;
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
-use softoff_guest::{Agent, Ending, Load, Plan, Role};
+use softoff_guest::{Agent, Ending, Load, Plan, Role, Settings};
 
 use crate::boot_sector::BootSector;
+use crate::slide::Slide;
 use crate::span::{Dice, Span, milliseconds, seconds};
 use crate::spec::Machine;
+use crate::view::View;
 
 /// One scenario, to be played on each of its machine types.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +81,12 @@ impl Script {
         Self { plan: Plan { agent, ..self.plan }, ..self }
     }
 
+    /// It plays Windows, with the real agent, which tells these settings.
+    #[must_use]
+    pub const fn as_windows(self, settings: Settings) -> Self {
+        Self { plan: Plan { agent: Agent::Real, settings: Some(settings), ..self.plan }, ..self }
+    }
+
     /// How it ends.
     #[must_use]
     pub const fn ending(self, end: Ending) -> Self {
@@ -110,6 +119,8 @@ pub struct Hardware {
     pub memory_in_file: bool,
     /// Further parameters of its kernel.
     pub kernel_arguments: &'static str,
+    /// The pictures it can show.
+    pub slides: &'static [Slide],
     /// How many of it there are.
     pub count: u32,
 }
@@ -122,6 +133,7 @@ const USUAL: Hardware = Hardware {
     panic_notifier: false,
     memory_in_file: false,
     kernel_arguments: "",
+    slides: &[],
     count: 1,
 };
 
@@ -202,6 +214,9 @@ pub enum Act {
     Wait(Span),
     /// Waits until the guest has printed this line.
     AwaitLine(&'static str),
+    /// Waits until softoff has looked at the guest, as often as it takes to see all there is to see: its
+    /// screen read, its agent asked. Where nobody looks, it does not wait.
+    AwaitLook,
     /// Waits until the guest has booted once more.
     AwaitReboot,
     /// Waits until libvirt sees the guest asleep.
@@ -223,6 +238,8 @@ pub struct Expected {
     pub or: Option<Cause>,
     /// What it really was, where that cannot be told from outside: each must be among the candidates.
     pub indistinguishable: &'static [Cause],
+    /// What it really was, in views that tell it, and those views.
+    pub told: Option<(Cause, &'static [View])>,
     /// How bad it must be said to be.
     pub risk: Option<RiskLevel>,
 }
@@ -230,7 +247,7 @@ pub struct Expected {
 impl Expected {
     /// An outcome and its cause.
     pub const fn new(outcome: Outcome, cause: Cause) -> Self {
-        Self { outcome: Some(outcome), cause, or: None, indistinguishable: &[], risk: None }
+        Self { outcome: Some(outcome), cause, or: None, indistinguishable: &[], told: None, risk: None }
     }
 
     /// Nothing to explain.
@@ -241,6 +258,22 @@ impl Expected {
     /// Acknowledged, then nothing: all that can be said of these causes from outside.
     pub const fn ignored(indistinguishable: &'static [Cause]) -> Self {
         Self { indistinguishable, ..Self::new(Outcome::Hard, Cause::GuestIgnored) }
+    }
+
+    /// The same, but for views with evidence that tells what it really was.
+    const fn told(self, cause: Cause, views: &'static [View]) -> Self {
+        Self { told: Some((cause, views)), ..self }
+    }
+
+    /// What softoff must say in a view.
+    #[must_use]
+    pub fn at(&self, view: View) -> Self {
+        match self.told {
+            Some((cause, views)) if views.contains(&view) => {
+                Self { cause, indistinguishable: &[], told: None, ..*self }
+            }
+            _ => *self,
+        }
     }
 
     /// The causes that must be among the candidates, besides the one that is named.
@@ -268,6 +301,14 @@ pub const SLOW_AFTER: Duration = Duration::from_secs(10);
 
 /// Asked, waited for, cut off.
 const ASK_WAIT_DESTROY: &[Act] = &[Act::Shutdown, Act::Wait(FAIR), Act::Destroy, Act::AwaitOff];
+
+/// The same by the button where an agent runs that libvirt would ask first.
+const ASK_BESIDE_AGENT_WAIT_DESTROY: &[Act] =
+    &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::Wait(FAIR), Act::AwaitLook, Act::Destroy, Act::AwaitOff];
+
+/// Asked, waited for until it was looked at, cut off.
+const ASK_LOOK_DESTROY: &[Act] =
+    &[Act::Shutdown, Act::Wait(FAIR), Act::AwaitLook, Act::Destroy, Act::AwaitOff];
 
 /// Asked by the button where an agent runs that libvirt would ask first, and it works.
 const ASK_BESIDE_AGENT: &[Act] = &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitOff];
@@ -306,9 +347,16 @@ impl Scenario {
 
 /// All scenarios, in the order they are played in.
 pub fn all() -> impl Iterator<Item = &'static Scenario> {
-    [seeds::SCENARIOS, guest::SCENARIOS, host::SCENARIOS, operator::SCENARIOS, clean::SCENARIOS]
-        .into_iter()
-        .flatten()
+    [
+        seeds::SCENARIOS,
+        guest::SCENARIOS,
+        inside::SCENARIOS,
+        host::SCENARIOS,
+        operator::SCENARIOS,
+        clean::SCENARIOS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 #[cfg(test)]

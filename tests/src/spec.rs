@@ -7,6 +7,8 @@ use quick_xml::escape::escape;
 use softoff_guest::Plan;
 use uuid::Uuid;
 
+use crate::slide::Slide;
+
 /// Memory of a guest: Debian's kernel and the init fit with room to spare.
 const MEMORY_MIB: u32 = 160;
 
@@ -90,6 +92,8 @@ pub struct DomainSpec {
     pub environment: Vec<(&'static str, String)>,
     /// Its memory is in a file, where it can be taken away.
     pub memory_in_file: bool,
+    /// The pictures it can show.
+    pub slides: Vec<Slide>,
 }
 
 impl DomainSpec {
@@ -114,6 +118,7 @@ impl DomainSpec {
             emulator: EMULATOR.into(),
             environment: Vec::new(),
             memory_in_file: false,
+            slides: Vec::new(),
         }
     }
 

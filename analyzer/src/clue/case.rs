@@ -34,6 +34,8 @@ pub struct Case<'a> {
     pub sight: &'a Sight,
     /// The agent's port, where the domain has one.
     pub port: Option<&'a Port>,
+    /// The guest's own event log, where one was imported.
+    pub inside: Option<super::Inside<'a>>,
     /// Boot clock up to which the attempt is known.
     pub until: u64,
 }

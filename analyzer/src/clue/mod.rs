@@ -4,12 +4,14 @@
 //! facts ────▶ path: how far the press got, how it ended ──┐
 //! calls ────▶ libvirt: waited, refused, agent silent ─────┼─▶ Vec<Clue> ─▶ weights ─▶ classify
 //! activity ─▶ work: idle, at work; host: storage, CPU ────┤
-//! screen, agent ─▶ inside: what the guest itself shows ───┘
+//! screen, agent ─▶ inside: what the guest itself shows ───┤
+//! event log ▶ guest_log: what Windows itself says ────────┘
 //! ```
 //!
 //! Absence gives a clue only where its source watched and nothing of that time was lost.
 
 mod case;
+mod guest_log;
 mod host;
 mod inside;
 mod libvirt;
@@ -17,6 +19,7 @@ mod path;
 mod work;
 
 pub use case::Case;
+pub use guest_log::Inside;
 
 use crate::episode::Source;
 
@@ -45,6 +48,8 @@ kinds! {
     LogonNeeded, LogonNotNeeded, TrackerOn, TrackerOff, UpdatesPending, ButtonDoesNothing, ButtonSleeps, ButtonShutsDown,
     ButtonDarkens, ScreenRollingBack, ScreenOthers, ScreenSafeToTurnOff, ScreenStill, ScreenChanged, ScreenContradicted,
     TrackerHasDialog, TrackerHasNoDialog, AgentMute,
+    LogTold, LogAmbiguous, LogSilent, LogRefused, LogActed, LogTracker, LogSessionsLong, LogUpdated, LogPreshutdownLong,
+    LogServicesLong, LogKernelLong, LogSlept, LogBugCheck,
 }
 
 impl Kind {
@@ -82,6 +87,16 @@ impl Kind {
                 | Self::TrackerHasDialog
                 | Self::TrackerHasNoDialog
                 | Self::AgentMute
+                | Self::LogSilent
+                | Self::LogRefused
+                | Self::LogActed
+                | Self::LogTracker
+                | Self::LogSessionsLong
+                | Self::LogUpdated
+                | Self::LogPreshutdownLong
+                | Self::LogServicesLong
+                | Self::LogSlept
+                | Self::LogBugCheck
         )
     }
 }
@@ -119,5 +134,6 @@ pub fn clues(case: &Case<'_>) -> Vec<Clue> {
     clues.extend(work::clues(case));
     clues.extend(host::clues(case));
     clues.extend(inside::clues(case));
+    clues.extend(guest_log::clues(case));
     clues
 }

@@ -6,6 +6,7 @@ use super::{Case, Clue, Kind};
 use crate::attempt;
 use crate::classify::healthy_would_be_off;
 use crate::episode::{Outcome, Path, PhaseName, Source, Verdict};
+use crate::last_words;
 use crate::limits;
 use crate::marks;
 use crate::outcome::Ender;
@@ -235,7 +236,9 @@ fn ender(case: &Case<'_>) -> Option<Clue> {
         (Outcome::Hard, Ender::Libvirt) => Kind::DestroyUnseen,
         _ => return None,
     };
+    let logged = last_words::decisive(case.attempt).map(|(fact, _)| fact.boot_ns);
     let at = match kind {
+        Kind::QemuCrashed | Kind::Panicked if logged.is_some() => logged.unwrap_or(at),
         Kind::QemuCrashed => case.marks.gone.unwrap_or(at),
         Kind::OomKilled => case.first(|sign| matches!(sign, Sign::OomKill)).unwrap_or(at),
         Kind::Panicked => case.first(|sign| matches!(sign, Sign::GuestPanicked)).unwrap_or(at),

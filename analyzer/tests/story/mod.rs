@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use softoff_analyzer::limits::SLOW;
-use softoff_analyzer::{AsOf, Episode, analyze};
+use softoff_analyzer::{AsOf, Episode, GuestLogs, analyze, analyze_with};
 use softoff_journal::record::{
     Activity, AgentAnswer, AgentChannel, AgentExchange, AgentQuestion, Bin, Clocks, Coverage, HookCall,
-    HostLoad, LibvirtCall, Operation, Picture, ProbeHit, ProcessId, Provenance, QemuProcess, ReasonSource,
-    Screen, Sender, ShutoffReason, Sign, TracerState, Window, WindowState,
+    HostLoad, LibvirtCall, Loss, LossStage, Operation, Picture, ProbeHit, ProcessId, Provenance, QemuProcess,
+    ReasonSource, Screen, Sender, ShutoffReason, Sign, TracerState, Window, WindowState, WindowsEntry,
+    WindowsEvent,
 };
 use softoff_journal::{Defect, DefectKind, Entry, Event, Origin, Record};
 use uuid::Uuid;
@@ -325,8 +326,8 @@ pub fn with_agent() -> Story {
     Story::default().started(-100.0).found_with_agent(-100.0, Coverage::Symbols, Some(true))
 }
 
-pub fn entries(records: &[Record]) -> Vec<Entry> {
-    let provenance = Provenance {
+fn provenance() -> Provenance {
+    Provenance {
         schema: softoff_journal::SCHEMA.to_owned(),
         writer: "test".to_owned(),
         version: "0".to_owned(),
@@ -334,11 +335,119 @@ pub fn entries(records: &[Record]) -> Vec<Entry> {
         boot_id: BOOT,
         kernel: "6.18".to_owned(),
         clocks: Clocks { boot_ns: String::new(), wall: String::new() },
-    };
-    let origin = Arc::new(Origin { path: "test.jsonl".into(), provenance });
+    }
+}
+
+pub fn entries(records: &[Record]) -> Vec<Entry> {
+    let origin = Arc::new(Origin { path: "test.jsonl".into(), provenance: provenance() });
     records.iter().map(|record| Entry { origin: Arc::clone(&origin), record: record.clone() }).collect()
 }
 
 pub fn episodes(entries: Vec<Entry>, as_of: Option<AsOf>) -> Vec<Episode> {
     analyze(entries.into_iter().map(Ok), as_of, SLOW).episodes
+}
+
+/// A guest's event log, in seconds of the same clock as a [`Story`]'s plus the offset of the guest's.
+#[derive(Debug, Clone)]
+pub struct GuestStory {
+    pub computer: String,
+    pub domain: Option<String>,
+    /// How far the guest's clock is ahead, in seconds.
+    pub ahead: f64,
+    /// When, in which log, what.
+    pub events: Vec<(f64, &'static str, WindowsEntry)>,
+    /// A part of it could not be read.
+    pub damaged: bool,
+}
+
+impl GuestStory {
+    /// The log of the domain that a [`Story`] is about by default; it covers an hour to either side.
+    pub fn new(ahead: f64) -> Self {
+        let domain = Some("web-1".to_owned());
+        let log = Self { computer: "WIN-1".to_owned(), domain, ahead, events: Vec::new(), damaged: false };
+        log.says(-3600.0, WindowsEntry::LoggedOn).says(3600.0, WindowsEntry::LoggedOn)
+    }
+
+    pub fn says(self, seconds: f64, entry: WindowsEntry) -> Self {
+        self.says_in(seconds, "System", entry)
+    }
+
+    pub fn says_in(mut self, seconds: f64, channel: &'static str, entry: WindowsEntry) -> Self {
+        self.events.push((seconds, channel, entry));
+        self
+    }
+
+    pub fn asked(self, seconds: f64, process: &str, reason_code: &str) -> Self {
+        let entry = WindowsEntry::Asked {
+            process: process.to_owned(),
+            reason_code: reason_code.to_owned(),
+            kind: "power off".to_owned(),
+            user: "NT AUTHORITY\\SYSTEM".to_owned(),
+        };
+        self.says(seconds, entry)
+    }
+
+    /// 7002, 6006, 109 and 13.
+    pub fn marks(self, off: f64, log: f64, kernel: f64, stopped: f64) -> Self {
+        self.says(off, WindowsEntry::LoggedOff)
+            .says(log, WindowsEntry::LogStopped)
+            .says(kernel, WindowsEntry::KernelShutdown { action: Some(6) })
+            .says(stopped, WindowsEntry::KernelStopped)
+    }
+
+    /// What Windows writes when it starts.
+    pub fn boots(self, seconds: f64) -> Self {
+        self.says(seconds, WindowsEntry::KernelStarted).says(seconds + 8.0, WindowsEntry::LogStarted)
+    }
+
+    pub fn boots_after_a_cut(self, seconds: f64, last_alive: f64) -> Self {
+        let alive = self.wall(last_alive);
+        self.says(seconds, WindowsEntry::KernelStarted)
+            .says(seconds + 3.0, WindowsEntry::PowerLost { bugcheck: 0 })
+            .says(seconds + 7.9, WindowsEntry::Unexpected { last_alive: Some(alive) })
+            .says(seconds + 8.0, WindowsEntry::LogStarted)
+    }
+
+    /// By the guest's clock; a log may begin long before the host's boot.
+    fn wall(&self, seconds: f64) -> DateTime<Utc> {
+        let micros = format!("{:.0}", (seconds + self.ahead) * 1e6);
+        wall(ZERO) + Duration::microseconds(micros.parse().expect("a number"))
+    }
+
+    pub fn entries(&self) -> Vec<Entry> {
+        let name = format!("{} {:?}", self.computer, self.domain);
+        let provenance = Provenance {
+            writer: "evtx".to_owned(),
+            boot_id: Uuid::new_v5(&BOOT, name.as_bytes()),
+            ..provenance()
+        };
+        let origin = Arc::new(Origin { path: format!("{name}.jsonl").into(), provenance });
+        let event = |(number, (seconds, channel, entry)): (u64, &(f64, &str, WindowsEntry))| {
+            let event = WindowsEvent {
+                computer: self.computer.clone(),
+                domain: self.domain.clone(),
+                channel: (*channel).to_owned(),
+                record_id: number,
+                entry: entry.clone(),
+            };
+            (self.wall(*seconds), Event::Windows(event))
+        };
+        let loss = Event::Loss(Loss { stage: LossStage::Import, count: 1, process: None });
+        let events = (0..).zip(&self.events).map(event).chain(self.damaged.then(|| (wall(at(0.0)), loss)));
+        let record = |(wall, event)| Record { boot_ns: 0, wall, event };
+        events.map(|event| Entry { origin: Arc::clone(&origin), record: record(event) }).collect()
+    }
+}
+
+/// The episodes of a host's journal with guests' event logs imported beside it.
+pub fn episodes_with(stories: &[Story], guests: &[GuestStory]) -> Vec<Episode> {
+    let of_guests: Vec<Entry> = guests.iter().flat_map(GuestStory::entries).collect();
+    let mut logs = GuestLogs::default();
+    for entry in &of_guests {
+        logs.push(entry);
+    }
+    let mut records: Vec<Record> = stories.iter().flat_map(|story| story.records.clone()).collect();
+    records.sort_by_key(|record| record.boot_ns);
+    let items = entries(&records).into_iter().chain(of_guests);
+    analyze_with(logs, items.map(Ok), None, SLOW).episodes
 }

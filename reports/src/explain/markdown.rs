@@ -16,6 +16,7 @@ pub fn markdown(episode: &Episode) -> String {
     }
     table(&mut text, ["", ""], story.facts.iter().map(|fact| [fact.label.to_owned(), escaped(&fact.text)]));
     phases(&mut text, &story);
+    guest(&mut text, &story);
     evidence(&mut text, &story);
     cause(&mut text, &story);
     if !story.advice.is_empty() {
@@ -31,6 +32,9 @@ pub fn markdown(episode: &Episode) -> String {
 }
 
 fn phases(text: &mut String, story: &Story) {
+    if story.phases.is_empty() && story.guest.is_some() {
+        return;
+    }
     paragraph(text, "### Where the time went");
     if story.phases.is_empty() {
         return paragraph(text, "No phase has both its ends on record.");
@@ -39,6 +43,18 @@ fn phases(text: &mut String, story: &Story) {
         [phase.name.to_owned(), duration(phase.seconds), offset(phase.start), phase.meaning.clone()]
     });
     table(text, ["Phase", "Time", "From", "What happens in it"], rows);
+}
+
+fn guest(text: &mut String, story: &Story) {
+    let Some(guest) = &story.guest else { return };
+    paragraph(text, "### What the guest's own log says");
+    table(text, ["", ""], guest.facts.iter().map(|fact| [fact.label.to_owned(), escaped(&fact.text)]));
+    if guest.phases.is_empty() {
+        return;
+    }
+    let rows = guest.phases.iter();
+    let rows = rows.map(|phase| [phase.name.to_owned(), phase.duration.clone(), phase.meaning.to_owned()]);
+    table(text, ["Phase of the guest", "Time", "What happens in it"], rows);
 }
 
 fn evidence(text: &mut String, story: &Story) {

@@ -21,6 +21,7 @@ pub fn text(episode: &Episode, screen: Screen) -> String {
     let mut page = Page { screen, width, text: String::new() };
     page.opening(&story);
     page.phases(&story);
+    page.guest(&story);
     page.evidence(&story);
     page.cause(&story);
     page.advice(&story);
@@ -53,6 +54,9 @@ impl Page {
     }
 
     fn phases(&mut self, story: &Story) {
+        if story.phases.is_empty() && story.guest.is_some() {
+            return;
+        }
         self.heading("Where the time went");
         if story.phases.is_empty() {
             return self.hanging("  ", "No phase has both its ends on record.");
@@ -65,6 +69,19 @@ impl Page {
             let meaning =
                 if phase.meaning.len() <= room { self.screen.dim(&phase.meaning) } else { String::new() };
             self.line(format!("{line}  {meaning}").trim_end());
+        }
+    }
+
+    fn guest(&mut self, story: &Story) {
+        let Some(guest) = &story.guest else { return };
+        self.heading("What the guest's own log says");
+        let label_width = guest.facts.iter().map(|fact| fact.label.len()).max().unwrap_or(0);
+        for fact in &guest.facts {
+            self.hanging(&format!("  {:label_width$}  ", fact.label), &fact.text);
+        }
+        for phase in &guest.phases {
+            let meaning = self.screen.dim(phase.meaning);
+            self.line(&format!("  {:<11}  {:>11}  {meaning}", phase.name, phase.duration));
         }
     }
 

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Candidate, CauseFinding, Completeness, Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu,
-    Request, Risk, RiskLevel, SCHEMA, Source, Tier, Verdict,
+    Candidate, CauseFinding, Completeness, Culprit, CulpritKind, Domain, Episode, Evidence, GuestLog,
+    GuestLogEnd, GuestLogPhase, GuestLogType, GuestPhaseName, Outcome, Path, Phase, PhaseName, Qemu, Request,
+    Risk, RiskLevel, SCHEMA, Source, Tier, Verdict,
 };
 use uuid::Uuid;
 
@@ -25,6 +26,7 @@ pub fn all() -> Vec<(&'static str, Episode)> {
         ("hostile", hostile()),
         ("bare", bare()),
         ("looked_at", looked_at()),
+        ("guest_log", guest_log()),
     ]
 }
 
@@ -38,6 +40,7 @@ pub fn clean() -> Episode {
     Episode {
         phases: phases(&[0.0004, 0.0312, 2.8712, 0.012, 0.148, 0.057]),
         duration_seconds: Some(3.1198),
+        ended_at: None,
         evidence: vec![
             seen(Source::Probe, 0.0, "libvirt sent system_powerdown over QMP", 0.0),
             seen(Source::Probe, 0.0004, "QEMU raised the SCI; the guest listens (PWRBTN_EN set)", 0.0),
@@ -59,6 +62,7 @@ pub fn slow() -> Episode {
         verdict: Verdict::Slow,
         phases: phases(&[0.0005, 0.044, 722.9, 0.31, 0.2, 0.06]),
         duration_seconds: Some(723.5145),
+        ended_at: None,
         cause: cause(Cause::GuestSlowServices, 0.65),
         candidates: candidates(&[(Cause::GuestSlowServices, 0.65), (Cause::GuestUpdate, 0.3)]),
         evidence: vec![
@@ -83,6 +87,7 @@ pub fn ignored() -> Episode {
         escalated: true,
         phases: phases(&[0.0004, 0.0271, 120.01, 0.004, 0.16, 0.05]),
         duration_seconds: Some(120.2515),
+        ended_at: None,
         cause: cause(Cause::GuestIgnored, 0.8),
         candidates: candidates(&[
             (Cause::GuestIgnored, 0.8),
@@ -121,6 +126,7 @@ pub fn hard() -> Episode {
         request: Request { path: Path::Destroy, presses: 0, ..request() },
         phases: phases_from(PhaseName::Teardown, &[0.21, 0.04]),
         duration_seconds: Some(0.25),
+        ended_at: None,
         cause: cause(Cause::OperatorDestroy, 1.0),
         candidates: candidates(&[(Cause::OperatorDestroy, 1.0)]),
         evidence: vec![
@@ -146,6 +152,7 @@ pub fn single_phase() -> Episode {
         request: Request { at: None, path: Path::None, presses: 0, by: None },
         qemu: None,
         duration_seconds: None,
+        ended_at: None,
         evidence: vec![seen(Source::Hook, 0.0, "libvirt called the hook: stopped", 0.0)],
         completeness: Completeness {
             tier: Tier::Hook,
@@ -169,6 +176,7 @@ pub fn hostile() -> Episode {
         domain: Domain { os: Some(name.clone()), os_source: Some(name.clone()), ..domain(&name, 6) },
         qemu: Some(Qemu { version: Some(name.clone()), build_id: Some(name.clone()), ..qemu() }),
         request: Request { by: Some(name.clone()), ..request() },
+        guest_log: Some(GuestLog { reason_code: Some(name.clone()), ..log(&name) }),
         evidence: vec![seen(Source::Hook, f64::NAN, &name, 1.0), seen(Source::Evtx, 3.0, &name, -1.0)],
         advice: vec![name.clone(), format!("1. {name}"), format!("    {name}")],
         risk: Some(Risk {
@@ -223,9 +231,56 @@ pub fn bare() -> Episode {
         cause: cause(Cause::None, 0.0),
         candidates: candidates(&[(Cause::GuestCrashed, 0.4), (Cause::HostQemuCrash, 0.3)]),
         duration_seconds: None,
+        ended_at: None,
         phases: vec![],
         evidence: vec![],
         ..base("", 7)
+    }
+}
+
+/// Installed updates, by its own event log beside the host's records.
+pub fn guest_log() -> Episode {
+    Episode {
+        id: "e0e0e0e0".to_owned(),
+        verdict: Verdict::Slow,
+        phases: phases(&[0.0004, 0.02, 88.4, 0.012, 0.15, 0.06]),
+        duration_seconds: Some(88.6424),
+        cause: cause(Cause::GuestUpdate, 0.97),
+        candidates: candidates(&[(Cause::GuestUpdate, 0.97)]),
+        guest_log: Some(log("C:\\Windows\\system32\\svchost.exe")),
+        evidence: vec![
+            seen(Source::Probe, 0.0, "system_powerdown arrived over QMP", 0.0),
+            seen(Source::Evtx, 1.2, "Windows: the last user is logged off (7002)", 0.0),
+            seen(
+                Source::Evtx,
+                87.9,
+                "Windows spent 80.1 s in pre-shutdown services, with updates to install",
+                10.0,
+            ),
+        ],
+        completeness: Completeness { tier: Tier::Guest, ..completeness() },
+        ..base("win11-03", 8)
+    }
+}
+
+/// A guest's own log with this text wherever the guest chooses it.
+pub fn log(text: &str) -> GuestLog {
+    let phase = |name, seconds| GuestLogPhase { name, seconds };
+    GuestLog {
+        started_at: Some(time("2026-11-23T09:12:08Z")),
+        process: Some(text.to_owned()),
+        reason_code: Some("0x80020010".to_owned()),
+        r#type: Some(GuestLogType::Restart),
+        phases: vec![
+            phase(GuestPhaseName::Sessions, 1.2),
+            phase(GuestPhaseName::Preshutdown, 80.1),
+            phase(GuestPhaseName::Services, 5.0),
+            phase(GuestPhaseName::Kernel, 0.4),
+        ],
+        ended: GuestLogEnd::Clean,
+        culprits: vec![Culprit { kind: CulpritKind::Service, name: text.to_owned(), seconds: Some(4.97) }],
+        clock_offset_seconds: Some(-2.75),
+        clock_uncertainty_seconds: Some(1.25),
     }
 }
 
@@ -242,6 +297,7 @@ fn base(name: &str, number: u128) -> Episode {
         verdict: Verdict::Clean,
         escalated: false,
         duration_seconds: None,
+        ended_at: None,
         phases: vec![],
         cause: cause(Cause::None, 1.0),
         candidates: candidates(&[(Cause::None, 1.0)]),

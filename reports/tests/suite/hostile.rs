@@ -59,7 +59,7 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 fn hostile_episode() -> impl Strategy<Value = Episode> {
-    (any_text(), any_text(), any_text(), 0_usize..8).prop_map(|(name, text, other, shape)| {
+    (any_text(), any_text(), any_text(), 0_usize..9).prop_map(|(name, text, other, shape)| {
         let mut episode = episodes::episodes().swap_remove(shape);
         episode.domain.name = Some(name);
         episode.domain.os = Some(text.clone());
@@ -70,6 +70,9 @@ fn hostile_episode() -> impl Strategy<Value = Episode> {
             evidence.picture = Some(other.clone());
         }
         episode.domain.os_source = Some("agent".to_owned());
+        if episode.guest_log.is_some() {
+            episode.guest_log = Some(episodes::log(&text));
+        }
         episode.advice = vec![text.clone(), other.clone()];
         episode.completeness.missing = vec![other];
         if let Some(risk) = &mut episode.risk {
@@ -128,6 +131,7 @@ fn harmless(mut episode: Episode) -> Episode {
         evidence.text = ok();
         evidence.picture = Some(ok());
     }
+    episode.guest_log = episode.guest_log.map(|_| episodes::log("ok"));
     episode.advice.iter_mut().for_each(|advice| *advice = ok());
     episode.completeness.missing = vec![ok()];
     if let Some(risk) = &mut episode.risk {

@@ -59,6 +59,8 @@ impl GuestAgent {
 fn qemu_ga(port: &Path) -> Command {
     let mut command = Command::new(Path::new("/").join(GUEST_AGENT));
     command.args(["--method", "virtio-serial", "--statedir", "/", "--path"]).arg(port);
+    // Where the programs are that it runs for the host.
+    command.env("PATH", "/sbin");
     command
 }
 

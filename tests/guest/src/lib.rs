@@ -37,6 +37,15 @@ pub const GUEST_AGENT: &str = "sbin/qemu-ga";
 /// What qemu-ga runs when it is asked to shut the guest down: another name of the init.
 pub const SHUTDOWN: &str = "sbin/shutdown";
 
+/// What qemu-ga runs in a guest that plays Windows to read its settings: other names of the init.
+pub const WINDOWS_PROGRAMS: [&str; 2] = ["sbin/reg", "sbin/powercfg"];
+
+/// Where the initramfs has the pictures of [`Role::Slides`], named by their number from 1.
+pub const SLIDES: &str = "slides";
+
+/// Width and height of such a picture in pixels, which are four bytes each: blue, green, red, nothing.
+pub const SLIDE_SIZE: (u32, u32) = (800, 600);
+
 /// How a guest behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -82,11 +91,17 @@ pub enum Role {
     Resets,
     /// Panics when the button is pressed, and tells pvpanic so.
     Panic,
+    /// Shows the next of its pictures when the button is pressed, and drops the request.
+    Slides,
+    /// Its display stays dark, and it drops the request.
+    Dark,
+    /// Shows that it works on updates, which is a lie: it winds down and powers off as any other.
+    Liar,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 22] = [
         Self::Clean,
         Self::Ignore,
         Self::NotListening,
@@ -106,6 +121,9 @@ impl Role {
         Self::FirstBoot,
         Self::Resets,
         Self::Panic,
+        Self::Slides,
+        Self::Dark,
+        Self::Liar,
     ];
 
     /// The role's name on the command line.
@@ -130,6 +148,9 @@ impl Role {
             Self::FirstBoot => "first-boot",
             Self::Resets => "resets",
             Self::Panic => "panic",
+            Self::Slides => "slides",
+            Self::Dark => "dark",
+            Self::Liar => "liar",
         }
     }
 }
@@ -206,6 +227,41 @@ impl Ending {
     }
 }
 
+/// What a guest with the real agent that plays Windows answers to `reg` and `powercfg`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// `PBUTTONACTION`: 0 nothing, 1 sleep, 2 hibernate, 3 shut down, 4 display off.
+    pub button: u32,
+    /// `ShutdownWithoutLogon`.
+    pub without_logon: u32,
+    /// `ShutdownReasonOn` and `ShutdownReasonUI`.
+    pub tracker: u32,
+}
+
+impl Settings {
+    /// With nothing in the way of a shutdown.
+    pub const GOOD: Self = Self { button: 3, without_logon: 1, tracker: 0 };
+}
+
+/// Writes them as three numbers.
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{},{}", self.button, self.without_logon, self.tracker)
+    }
+}
+
+impl FromStr for Settings {
+    type Err = PlanError;
+
+    fn from_str(text: &str) -> Result<Self, PlanError> {
+        let numbers: Vec<u32> = text.split(',').filter_map(|number| number.parse().ok()).collect();
+        let [button, without_logon, tracker] = numbers[..] else {
+            return Err(PlanError::BadSettings(text.to_owned()));
+        };
+        Ok(Self { button, without_logon, tracker })
+    }
+}
+
 /// A role with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
@@ -219,6 +275,8 @@ pub struct Plan {
     pub agent: Agent,
     /// How it ends, where the role leaves that open.
     pub end: Ending,
+    /// What its agent tells of it as Windows; none where it does not play that.
+    pub settings: Option<Settings>,
 }
 
 impl Plan {
@@ -230,6 +288,7 @@ impl Plan {
             load: Load::Idle,
             agent: Agent::Absent,
             end: Ending::PowerOff,
+            settings: None,
         }
     }
 
@@ -245,7 +304,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "softoff.role={} softoff.delay_ms={}", self.role.name(), self.delay.as_millis())?;
         write!(f, " softoff.load={} softoff.agent={}", self.load.name(), self.agent.name())?;
-        write!(f, " softoff.end={}", self.end.name())
+        write!(f, " softoff.end={}", self.end.name())?;
+        self.settings.map_or(Ok(()), |settings| write!(f, " softoff.settings={settings}"))
     }
 }
 
@@ -270,6 +330,9 @@ pub enum PlanError {
     /// The guest cannot end so.
     #[error("softoff.end={0} is no way for this guest to end")]
     UnknownEnding(String),
+    /// The settings are no three numbers.
+    #[error("softoff.settings={0} is not three numbers with commas between them")]
+    BadSettings(String),
 }
 
 /// Reads the plan from a whole kernel command line; other parameters are skipped, and what is missing
@@ -294,6 +357,7 @@ impl FromStr for Plan {
         if let Some(name) = value("softoff.end=") {
             plan.end = named(&Ending::ALL, Ending::name, name).map_err(PlanError::UnknownEnding)?;
         }
+        plan.settings = value("softoff.settings=").map(str::parse).transpose()?;
         Ok(plan)
     }
 }
@@ -318,9 +382,11 @@ mod tests {
             for (load, agent) in Load::ALL.into_iter().zip(Agent::ALL) {
                 for end in Ending::ALL {
                     let delay = Duration::from_millis(1234);
-                    let plan = Plan { role, delay, load, agent, end };
-                    let command_line = format!("console=ttyS0 quiet {plan} panic=0\n");
-                    assert_eq!(command_line.parse(), Ok(plan));
+                    for settings in [None, Some(Settings::GOOD)] {
+                        let plan = Plan { role, delay, load, agent, end, settings };
+                        let command_line = format!("console=ttyS0 quiet {plan} panic=0\n");
+                        assert_eq!(command_line.parse(), Ok(plan));
+                    }
                 }
             }
         }
@@ -344,5 +410,6 @@ mod tests {
         assert_eq!(refused("softoff.load=net"), PlanError::UnknownLoad("net".into()));
         assert_eq!(refused("softoff.agent=secret"), PlanError::UnknownAgent("secret".into()));
         assert_eq!(refused("softoff.end=happy"), PlanError::UnknownEnding("happy".into()));
+        assert_eq!(refused("softoff.settings=3,x,0"), PlanError::BadSettings("3,x,0".into()));
     }
 }

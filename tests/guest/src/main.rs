@@ -1,18 +1,20 @@
 //! The init (PID 1) of the lab's guests: brings up just enough of Linux to receive the ACPI power
 //! button, says that it is ready, and plays the role its kernel command line names.
 //!
-//! The same program is, under other names, what the guest agent runs to shut the guest down, and an
-//! agent that answers nothing.
+//! The same program is, under other names, what the guest agent runs to shut the guest down, an agent
+//! that answers nothing, and the programs by which a guest that plays Windows tells its settings.
 
 mod agent;
 mod button;
 mod devices;
 mod disk;
+mod frame;
 mod hibernation;
 mod machine;
 mod player;
 mod requests;
 mod screen;
+mod windows;
 mod work;
 
 use std::env;
@@ -61,6 +63,9 @@ fn live() -> anyhow::Result<()> {
     machine::load_modules(&Devices::find(&plan).modules())?;
     let disk = Disk::open()?;
     let requests = Requests::listen()?;
+    if plan.settings.is_some() {
+        windows::dress_up()?;
+    }
     let agent = GuestAgent::start(plan.agent)?;
     work::start_load(plan.load)?;
     Player::new(plan, disk, agent, requests).play()
@@ -70,8 +75,11 @@ fn live() -> anyhow::Result<()> {
 fn help() -> anyhow::Result<()> {
     let mut arguments = env::args();
     let name = arguments.next().unwrap_or_default();
-    if Path::new(&name).file_name().is_some_and(|name| name == "shutdown") {
-        return requests::pass_on(arguments);
+    match Path::new(&name).file_name().and_then(|name| name.to_str()) {
+        Some("shutdown") => return requests::pass_on(arguments),
+        Some("reg") => windows::reg(&arguments.collect::<Vec<_>>()),
+        Some("powercfg") => windows::powercfg(&arguments.collect::<Vec<_>>()),
+        _ => {}
     }
     anyhow::ensure!(
         name == agent::SILENT,

@@ -1,8 +1,9 @@
 //! Plays a role: what the guest does unasked, and what when it is asked to shut down.
 
+use std::path::Path;
 use std::time::Duration;
 
-use softoff_guest::{Ending, MARK, Plan, Role, ready_line};
+use softoff_guest::{Ending, MARK, Plan, Role, SLIDES, ready_line};
 
 use crate::agent::GuestAgent;
 use crate::devices::BUTTON;
@@ -10,7 +11,7 @@ use crate::disk::Disk;
 use crate::requests::{Request, Requests};
 use crate::screen::Screen;
 use crate::work::{ENDING_SERVICES, SETTING_UP, UPDATING, WAITING};
-use crate::{hibernation, machine};
+use crate::{frame, hibernation, machine};
 
 /// What a guest still does before or after the part that takes its time.
 const SHORTLY: Duration = Duration::from_secs(1);
@@ -39,7 +40,7 @@ impl Player {
             Role::FirstBoot | Role::Resets => self.set_up(),
             Role::PowerOff => self.arm_and_await_log_on().and_then(|()| self.shut_down()),
             Role::Asleep => self.fall_asleep(),
-            Role::DisplayAsleep => self.arm().and_then(|()| self.say_ready(Screen::Blank)),
+            Role::DisplayAsleep | Role::Dark => self.arm().and_then(|()| self.say_ready(Screen::Blank)),
             _ => self.arm_and_await_log_on(),
         }?;
         loop {
@@ -111,9 +112,14 @@ impl Player {
                 self.shut_down()
             }
             Role::Panic => machine::panic(),
-            Role::Ignore | Role::NotListening | Role::LogonRequired | Role::FirstBoot | Role::Resets => {
-                Ok(())
-            }
+            Role::Slides => frame::show(&Path::new("/").join(SLIDES).join(self.presses.to_string())),
+            Role::Liar => self.lie(),
+            Role::Ignore
+            | Role::NotListening
+            | Role::LogonRequired
+            | Role::FirstBoot
+            | Role::Resets
+            | Role::Dark => Ok(()),
         }
     }
 
@@ -162,6 +168,12 @@ impl Player {
             if shown.replace(percent) == Some(percent) { Ok(()) } else { Screen::Updating(percent).show() }
         })?;
         self.finish(self.plan.end)
+    }
+
+    fn lie(&mut self) -> anyhow::Result<()> {
+        Screen::Updating(35).show()?;
+        ENDING_SERVICES.keep(&mut self.disk, self.plan.delay, |_| Ok(()))?;
+        self.end(Ending::PowerOff)
     }
 
     /// An application with a window may refuse for as long as it likes.

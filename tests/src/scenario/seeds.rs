@@ -2,14 +2,15 @@
 
 use softoff_analyzer::cause::Cause;
 use softoff_analyzer::episode::{Outcome, RiskLevel};
-use softoff_guest::{Agent, Ending, Role};
+use softoff_guest::{Agent, Ending, Role, Settings};
 
 use super::{
-    ASK, ASK_BESIDE_AGENT, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected, Hardware, PC, SLOW, Scenario, USUAL,
-    guest,
+    ASK, ASK_BESIDE_AGENT, ASK_BESIDE_AGENT_WAIT_DESTROY, ASK_WAIT_DESTROY, Act, BOTH, Cast, Expected,
+    Hardware, PC, SLOW, Scenario, USUAL, guest,
 };
 use crate::boot_sector::BootSector;
 use crate::span::seconds;
+use crate::view::View;
 
 const CUT_OFF_AT_WORK: Expected =
     Expected { risk: Some(RiskLevel::High), ..Expected::new(Outcome::Hard, Cause::OperatorImpatient) };
@@ -44,21 +45,24 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     // 2, 3, 4, 5: acknowledged, and then nothing that could be seen from outside.
     Scenario::role(
         "shutdown-tracker",
-        guest(Role::ShutdownTracker),
-        ASK_WAIT_DESTROY,
-        Expected::ignored(&[Cause::GuestShutdownTracker]),
+        guest(Role::ShutdownTracker).as_windows(Settings { tracker: 1, ..Settings::GOOD }),
+        ASK_BESIDE_AGENT_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestShutdownTracker])
+            .told(Cause::GuestShutdownTracker, &[View::Guest, View::Screen, View::Agent]),
     ),
     Scenario::role(
         "logon-required",
-        guest(Role::LogonRequired),
-        ASK_WAIT_DESTROY,
-        Expected::ignored(&[Cause::GuestLogonRequired]),
+        guest(Role::LogonRequired).as_windows(Settings { without_logon: 0, ..Settings::GOOD }),
+        ASK_BESIDE_AGENT_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestLogonRequired])
+            .told(Cause::GuestLogonRequired, &[View::Guest, View::Agent]),
     ),
     Scenario::role(
         "app-blocked",
-        guest(Role::AppBlocked),
-        ASK_WAIT_DESTROY,
-        Expected::ignored(&[Cause::GuestAppBlocked]),
+        guest(Role::AppBlocked).as_windows(Settings::GOOD),
+        ASK_BESIDE_AGENT_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestAppBlocked])
+            .told(Cause::GuestAppBlocked, &[View::Guest, View::Screen]),
     ),
     Scenario::role(
         "service-holds-preshutdown",
@@ -71,9 +75,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     ),
     Scenario::role(
         "button-disabled",
-        guest(Role::Ignore),
-        ASK_WAIT_DESTROY,
-        Expected::ignored(&[Cause::GuestButtonDisabled]),
+        guest(Role::Ignore).as_windows(Settings { button: 0, ..Settings::GOOD }),
+        ASK_BESIDE_AGENT_WAIT_DESTROY,
+        Expected::ignored(&[Cause::GuestButtonDisabled])
+            .told(Cause::GuestButtonDisabled, &[View::Guest, View::Agent]),
     )
     .on(BOTH),
     // 6: sleep.
