@@ -1,12 +1,14 @@
 //! `softoff explain`
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use softoff_analyzer::Episode;
 use softoff_reports::explain;
 
 use crate::episodes::Recorded;
-use crate::{choose, episodes, output};
+use crate::{choose, episodes, output, pictures};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,11 +39,22 @@ impl Args {
             },
         };
         let text = match self.format {
-            Format::Text => explain::text(episode, output::screen()),
+            Format::Text => explain::text(&placed(episode, recorded.dir), output::screen()),
             Format::Json => softoff_reports::to_json(episode)?,
             Format::Markdown => explain::markdown(episode),
         };
         output::print(&text)?;
         Ok(episodes::exit_code([episode]))
     }
+}
+
+/// With its pictures named so that they can be opened from here.
+fn placed(episode: &Episode, journal: &Path) -> Episode {
+    let mut episode = episode.clone();
+    for picture in episode.evidence.iter_mut().filter_map(|evidence| evidence.picture.as_mut()) {
+        if let Some(place) = pictures::place(journal, picture) {
+            *picture = place.display().to_string();
+        }
+    }
+    episode
 }

@@ -12,6 +12,7 @@ mod install;
 mod list;
 mod man;
 mod output;
+mod pictures;
 mod plot;
 mod report;
 mod schema;

@@ -7,6 +7,7 @@ use crate::choose::{self, Filter};
 use crate::episodes;
 use crate::episodes::Recorded;
 use crate::output::Output;
+use crate::pictures;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -35,7 +36,8 @@ impl Args {
         };
         // On a page the newest comes first; a terminal shows the end of a list first.
         wanted.reverse();
-        output.write(softoff_reports::page(&wanted)?.as_bytes())?;
+        let pictures = pictures::read(recorded.dir, &wanted);
+        output.write(softoff_reports::page_with(&wanted, &pictures)?.as_bytes())?;
         Ok(episodes::exit_code(wanted))
     }
 }

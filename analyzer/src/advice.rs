@@ -1,7 +1,11 @@
 //! Advice: what to do now, and what to change so that it does not come back.
 //!
+//! [`inside`] adds what fits what was seen of the guest itself.
+//!
 //! What is said here of Windows follows Microsoft's documentation of the settings named; what is
 //! said of QEMU and libvirt follows their sources.
+
+pub mod inside;
 
 use crate::cause::Cause;
 use crate::classify::Finding;
@@ -39,7 +43,7 @@ fn special(code: Cause, end: &End, gone: bool) -> Option<&'static [&'static str]
 }
 
 /// What can be done while the guest still runs is for the next time once it does not.
-fn in_time(text: &str, outcome: Outcome) -> String {
+pub(crate) fn in_time(text: &str, outcome: Outcome) -> String {
     let Some(rest) = text.strip_prefix("While it runs: ") else { return text.to_owned() };
     match outcome {
         Outcome::Pending | Outcome::Ignored | Outcome::Slept | Outcome::Rebooted => format!("Now: {rest}"),

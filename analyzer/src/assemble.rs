@@ -7,8 +7,8 @@ use uuid::Uuid;
 use crate::advice;
 use crate::agent::Port;
 use crate::attempt::{self, Attempt, Close};
-use crate::classify;
-use crate::clue::{self, Case, Inside};
+use crate::classify::{self, Finding};
+use crate::clue::{self, Case, Clue, Inside};
 use crate::episode::{Completeness, Domain, Episode, GuestLog, Outcome, Path, Qemu, Request, SCHEMA, Tier};
 use crate::evidence::{self, inside};
 use crate::gather::{Lost, Watch};
@@ -99,18 +99,35 @@ fn episode(
         phases,
         guest_log: inside.and_then(guest_log),
         evidence: evidence::evidence(&case, &clues, &finding),
-        advice: advice::advice(&finding, end, path, marks.gone.is_some(), &in_commands(run)),
+        advice: advised(&case, &clues, &finding),
         risk: risk::risk(&case, &clues),
         completeness: Completeness {
             tier: tier(&case),
             lost_events: run.lost + losses.iter().map(|lost| lost.count).sum::<u64>(),
             bad_lines: 0,
             clock_uncertainty_ns: uncertainty(&case),
-            missing: sight.missing.iter().cloned().chain(gaps).chain(unmeasured(&case)).collect(),
+            missing: sight
+                .missing
+                .iter()
+                .cloned()
+                .chain(gaps)
+                .chain(unmeasured(&case))
+                .chain(inside::missing(&case))
+                .collect(),
         },
         cause: finding.cause,
         candidates: finding.candidates,
     }
+}
+
+/// What is most urgent, what fits the cause, what fits the settings that were read.
+fn advised(case: &Case<'_>, clues: &[Clue], finding: &Finding) -> Vec<String> {
+    let domain = in_commands(case.run);
+    let gone = case.marks.gone.is_some();
+    let of_cause = advice::advice(finding, case.end, case.path, gone, &domain);
+    let [first, then] = [advice::inside::first(clues, case), advice::inside::then(clues, finding, case)];
+    let named = |advice: String| advice.replace("DOMAIN", &domain);
+    first.into_iter().map(named).chain(of_cause).chain(then).collect()
 }
 
 /// The guest's log of this attempt, with how far its clock is off.
@@ -212,8 +229,7 @@ fn started_at(run: &Run, attempt: &Attempt<'_>) -> Option<DateTime<Utc>> {
 fn losses<'a>(attempt: &Attempt<'_>, losses: &'a [Lost]) -> Vec<&'a Lost> {
     let first = attempt.began();
     let exit = attempt.signs().find(|(_, sign)| matches!(sign, Sign::Exit { .. }));
-    let last =
-        exit.map(|(fact, _)| fact).or(attempt.facts.last().copied()).map_or(first, |fact| fact.boot_ns);
+    let last = exit.map_or_else(|| attempt.last_from_outside(), |(fact, _)| fact.boot_ns);
     let concerns = |lost: &&Lost| *lost.between.start() < last && first <= *lost.between.end();
     losses.iter().filter(concerns).collect()
 }

@@ -16,7 +16,7 @@ use std::rc::Rc;
 
 use softoff_journal::record::{LibvirtCall, LogEntry, Operation, ShutoffReason, Sign};
 
-use crate::run::{Fact, Run};
+use crate::run::{Fact, Run, What};
 use crate::{limits, marks};
 
 /// Bits of the PM1 registers (ACPI 6.5, 4.8.3).
@@ -125,6 +125,13 @@ impl<'a> Attempt<'a> {
     /// Boot clock of the request.
     pub fn began(&self) -> u64 {
         self.facts.first().map_or(0, |fact| fact.boot_ns)
+    }
+
+    /// Boot clock of the last fact that was seen from outside. Looks at the guest are no part of its course:
+    /// they may go on after it.
+    pub fn last_from_outside(&self) -> u64 {
+        let outside = |fact: &&&Fact| matches!(fact.what, What::Hook(_) | What::Sign(_));
+        self.facts.iter().rfind(outside).map_or_else(|| self.began(), |fact| fact.boot_ns)
     }
 
     /// The signs of this attempt with their facts, in order.

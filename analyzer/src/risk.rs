@@ -16,9 +16,11 @@ pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
     let opened = case.run.activity.opened_for(case.marks.request, stopped).map(|(opened, _)| opened);
     let whole = case.totals(case.marks.request, stopped);
     let last = case.totals(stopped.saturating_sub(limits::LAST).max(case.marks.request), stopped);
-    let (Some(opened), Some(whole), Some(last)) = (opened, whole, last) else { return Some(unmeasured()) };
+    let (Some(opened), Some(whole), Some(last)) = (opened, whole, last) else {
+        return Some(or_by_its_screen(unmeasured(), clues));
+    };
     if !whole.disks || !case.sight.intact {
-        return Some(unmeasured());
+        return Some(or_by_its_screen(unmeasured(), clues));
     }
     let written_last = last.write_bytes;
     let updating = clues.iter().any(|clue| clue.kind == Kind::SustainedWrites);
@@ -29,13 +31,39 @@ pub fn risk(case: &Case<'_>, clues: &[Clue]) -> Option<Risk> {
         (false, 0) if crashed => RiskLevel::Medium,
         (false, 0) => RiskLevel::Low,
     };
-    Some(Risk {
+    let measured = Risk {
         level,
         unflushed_bytes: Some(whole.unflushed_bytes),
         inflight_requests: Some(whole.inflight),
         writes_after_request: Some(whole.writes),
         text: text(level, updating, seconds(opened.saturating_sub(case.marks.request))),
-    })
+    };
+    Some(or_by_its_screen(measured, clues))
+}
+
+/// A guest whose screen spoke of updates is at high risk, whatever was measured: half an update may lie
+/// flushed on its disk. Where it did nothing for long, the screen may have lied; that is not certain either.
+fn or_by_its_screen(measured: Risk, clues: &[Clue]) -> Risk {
+    let spoke = |clue: &Clue| {
+        matches!(
+            clue.kind,
+            Kind::ScreenUpdating
+                | Kind::ScreenUpdatingCutOff
+                | Kind::ScreenRollingBack
+                | Kind::ScreenModulesInstaller
+        )
+    };
+    let contradicted = clues.iter().any(|clue| clue.kind == Kind::ScreenContradicted);
+    let level = if contradicted { RiskLevel::Medium } else { RiskLevel::High };
+    if measured.level == RiskLevel::High || !clues.iter().any(spoke) {
+        return measured;
+    }
+    let text = format!(
+        "Its screen said that updates were being worked on: an update may be half done, and the guest may not start. Check its \
+         update state before it is used again. {}",
+        measured.text
+    );
+    Risk { level, text, ..measured }
 }
 
 fn text(level: RiskLevel, updating: bool, blind: f64) -> String {

@@ -37,7 +37,7 @@ impl Sight {
     /// `until` is up to when the attempt is told.
     pub fn of(run: &Run, attempt: &Attempt<'_>, watch: &Watch, until: u64, intact: bool) -> Self {
         let first = attempt.began();
-        let last = attempt.facts.last().map_or(first, |fact| fact.boot_ns).max(until);
+        let last = attempt.last_from_outside().max(until);
         let coverage = run.watched.as_ref().and_then(|(since, process)| {
             let seen = *since <= first && watch.covers(first, last) && !fell_silent(run, first, last);
             seen.then_some((*since, process.coverage))

@@ -137,6 +137,11 @@ weights! {
     ScreenUpdatingCutOff "the screen said that updates were being worked on, and then the power was cut":
         Update 5.0, Impatient 6.5, SlowServices -2.0, FirstBoot -1.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0,
         AppBlocked -6.0, DisplayAsleep -6.0;
+    ScreenRollingBack "the screen said that a failed update was being taken back":
+        Update 6.5, SlowServices -2.0, FirstBoot -2.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -6.0,
+        DisplayAsleep -6.0, Hung -1.0;
+    ScreenContradicted "the screen spoke of updates, and the guest did nothing for a minute and longer":
+        Update -2.0, Impatient -6.0;
     ScreenGettingReady "the screen said that Windows was getting ready":
         FirstBoot 4.0, Update 3.0, ButtonDisabled -5.0, LogonRequired -5.0, Tracker -5.0, AppBlocked -5.0, DisplayAsleep -5.0;
     ScreenModulesInstaller "the screen said that the Modules Installer was waited for":
@@ -147,6 +152,8 @@ weights! {
         SlowServices 3.0, Update 0.5, ButtonDisabled -5.0, LogonRequired -5.0, Tracker -4.0, AppBlocked -2.0, DisplayAsleep -5.0;
     ScreenApps "the screen listed applications that kept Windows from shutting down":
         AppBlocked 7.0, SlowServices -3.0, Update -3.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -5.0, DisplayAsleep -6.0;
+    ScreenOthers "the screen asked for consent because others were logged on":
+        AppBlocked 5.0, LogonRequired -2.0, SlowServices -3.0, Update -3.0, ButtonDisabled -6.0, Tracker -4.0, DisplayAsleep -6.0;
     ScreenTracker "the screen showed the Shutdown Event Tracker":
         Tracker 7.0, SlowServices -3.0, Update -3.0, ButtonDisabled -6.0, LogonRequired -6.0, AppBlocked -5.0, DisplayAsleep -6.0;
     ScreenFirstBoot "the screen showed a first boot":
@@ -156,11 +163,21 @@ weights! {
         FirstBoot -2.0;
     ScreenBugCheck "the screen showed a bug check":
         Crashed 8.0, Hung 1.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -6.0, DisplayAsleep -6.0;
+    ScreenSafeToTurnOff "the screen said that it was safe to turn the computer off":
+        NotListening 3.0, Update -5.0, SlowServices -4.0, ButtonDisabled -6.0, LogonRequired -6.0, Tracker -6.0, AppBlocked -6.0,
+        DisplayAsleep -6.0;
+    ScreenStill "the screen stayed as it was from one look to the next":
+        ButtonDisabled 0.3, LogonRequired 0.3, Tracker 0.3, AppBlocked 0.3, DisplayAsleep 0.3, Hung 0.3, Update -0.5, FirstBoot -0.5;
+    ScreenChanged "the screen changed from one look to the next":
+        Hung -4.0, Crashed -1.0, ButtonDisabled -0.5, LogonRequired -0.5, Tracker -0.5, AppBlocked -0.5;
+    AgentMute "the request went through the agent, whose port was open, and it did not answer a ping": AgentStuck 5.0;
     AgentAnswers "the guest's agent answered during the stall": Hung -5.0, AgentStuck -4.0, Crashed -4.0, Paused -3.0;
     LogonNeeded "ShutdownWithoutLogon is 0: no shutdown while nobody is logged on": LogonRequired 3.0;
     LogonNotNeeded "ShutdownWithoutLogon is 1: a shutdown needs no log-on": LogonRequired -6.0;
     TrackerOn "ShutdownReasonOn is 1: the Shutdown Event Tracker may ask": Tracker 2.5;
-    TrackerOff "ShutdownReasonOn or ShutdownReasonUI is 0: the Shutdown Event Tracker asks nothing": Tracker -4.0;
+    TrackerOff "ShutdownReasonOn is 0: the Shutdown Event Tracker asks nothing": Tracker -4.0;
+    TrackerHasDialog "ShutdownReasonUI is 1: the Shutdown Event Tracker may show its dialog": Tracker 1.0;
+    TrackerHasNoDialog "ShutdownReasonUI is 0: the Shutdown Event Tracker shows no dialog": Tracker -4.0;
     UpdatesPending "a restart is due to finish updates": Update 2.0;
     ButtonDoesNothing "the power-button action is \"do nothing\"":
         ButtonDisabled 4.5, DisplayAsleep -2.0, AppBlocked -3.0, Tracker -3.0, Sleep -2.0;

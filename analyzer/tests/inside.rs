@@ -5,8 +5,9 @@ mod story;
 
 use proptest::prelude::*;
 use softoff_analyzer::Cause;
-use softoff_analyzer::episode::{Episode, Outcome, Source, Tier, Verdict};
-use softoff_journal::record::{AgentAnswer, AgentQuestion, GuestOs};
+use softoff_analyzer::episode::{Episode, Outcome, RiskLevel, Source, Tier, Verdict};
+use softoff_journal::Event;
+use softoff_journal::record::{AgentAnswer, AgentQuestion, Coverage, GuestOs, TracerState};
 use story::{QUIET, Story, idle, with_agent, writing};
 
 const LOG_ON: &str = "Press Ctrl+Alt+Delete to unlock.\n09:41";
@@ -166,9 +167,193 @@ fn an_agent_that_says_nothing_is_told_and_proves_nothing() {
     );
 }
 
+/// What else a screen can say, with what that makes of a guest that took the button and did nothing.
+#[test]
+fn each_text_on_a_screen_has_its_cause() {
+    let says = [
+        ("Shutdown Event Tracker", Cause::GuestShutdownTracker),
+        ("Someone else is still using this PC", Cause::GuestAppBlocked),
+        ("Your device ran into a problem and needs to restart.", Cause::GuestCrashed),
+        ("关闭事件跟踪程序", Cause::GuestShutdownTracker),
+        ("이 앱 때문에 종료할 수 없습니다", Cause::GuestAppBlocked),
+        ("此应用正在阻止关机", Cause::GuestAppBlocked),
+        ("このプログラムが Windows のシャットダウンを妨げています", Cause::GuestAppBlocked),
+    ];
+    for (text, expected) in says {
+        assert_eq!(cause(silent().looked(5.0, Some(text))), expected, "{text}");
+    }
+}
+
+#[test]
+fn texts_of_a_shutdown_that_is_under_way_name_what_takes_long() {
+    let at_work =
+        |text: &str| with_agent().heard(0.0).measured(0, 80, writing(), QUIET).looked(30.0, Some(text));
+    let off = |text: &str| at_work(text).s5(80.0).torn_down(80.0).episode().cause.code;
+    assert_eq!(off("Please wait for the Windows Modules Installer"), Cause::GuestUpdate);
+    assert_eq!(off("Failure configuring Windows updates\nReverting changes"), Cause::GuestUpdate);
+    assert_eq!(off("Getting Windows ready\nDon't turn off your computer"), Cause::GuestUpdate);
+    let stopping = |text: &str| {
+        with_agent()
+            .heard(0.0)
+            .measured(0, 80, idle(), QUIET)
+            .looked(30.0, Some(text))
+            .s5(80.0)
+            .torn_down(80.0)
+    };
+    assert_eq!(
+        stopping("Please wait for the Group Policy Client").episode().cause.code,
+        Cause::GuestSlowServices
+    );
+}
+
+#[test]
+fn a_first_boot_is_told_by_its_screen() {
+    let young = Story::default().started(-100.0).found_with_agent(-100.0, Coverage::Symbols, Some(false));
+    let story = young.heard(0.0).measured(0, 15, writing(), QUIET);
+    for text in ["Just a moment...", "Getting Windows ready"] {
+        assert_eq!(cause(story.clone().looked(5.0, Some(text))), Cause::GuestFirstBoot, "{text}");
+    }
+}
+
+#[test]
+fn a_rollback_that_lasts_is_not_to_be_stopped() {
+    let story = with_agent().heard(0.0).measured(0, 80, writing(), QUIET);
+    let story = story.looked(20.0, Some("Failure configuring Windows updates\nReverting changes"));
+    let episode = story.episodes_as_of(80.0).remove(0);
+    assert_eq!((episode.outcome, episode.cause.code), (Outcome::Pending, Cause::GuestUpdate));
+    assert!(episode.advice[0].starts_with("Now: do not stop it"), "{:?}", episode.advice);
+}
+
+#[test]
+fn each_silent_cause_is_told_by_screen_alone_agent_alone_and_both_and_neither() {
+    let cases = [
+        (Cause::GuestButtonDisabled, None, Some((0, 1, 0)), LOG_ON),
+        (Cause::GuestLogonRequired, None, Some((3, 0, 0)), LOG_ON),
+        (Cause::GuestShutdownTracker, Some(TRACKER), Some((3, 1, 1)), TRACKER),
+        (Cause::GuestAppBlocked, Some(APPS), None, APPS),
+    ];
+    for (expected, screen, settings, text) in cases {
+        if let Some(screen) = screen {
+            assert_eq!(cause(silent().looked(5.0, Some(screen))), expected, "{expected} by its screen");
+        }
+        if let Some((button, logon, tracker)) = settings {
+            assert_eq!(
+                cause(silent().settings(6.0, button, logon, tracker)),
+                expected,
+                "{expected} by its agent"
+            );
+            let both = silent().looked(5.0, Some(text)).settings(6.0, button, logon, tracker);
+            assert_eq!(cause(both), expected, "{expected} by both");
+        }
+    }
+    assert_eq!(cause(silent()), Cause::GuestIgnored);
+}
+
+#[test]
+fn a_dialog_on_the_screen_outweighs_a_setting_that_also_explains_it() {
+    let episode = cut_off(silent().looked(5.0, Some(APPS)).settings(6.0, 0, 0, 0));
+    assert_ne!(episode.cause.code, Cause::GuestButtonDisabled, "{:?}", episode.candidates);
+    assert_ne!(episode.cause.code, Cause::GuestLogonRequired, "{:?}", episode.candidates);
+}
+
+#[test]
+fn a_setting_that_was_changed_between_two_looks_counts_as_it_is_last() {
+    let story = silent().settings(4.0, 0, 1, 0).settings(8.0, 3, 0, 0);
+    assert_eq!(cause(story), Cause::GuestLogonRequired);
+}
+
+#[test]
+fn an_update_on_the_screen_of_a_guest_that_does_nothing_for_minutes_is_told_as_a_contradiction() {
+    let story = with_agent().heard(0.0).measured(0, 150, idle(), QUIET).looked(20.0, Some(UPDATING));
+    let episode = story.terminated(150.0, "libvirtd").exit(150.1).released(150.2, None).episode();
+    assert!(
+        episode.cause.code != Cause::GuestUpdate || episode.cause.confidence < 0.6,
+        "{:?}",
+        episode.cause
+    );
+    let told = |text: &str| episode.evidence.iter().any(|seen| seen.text.contains(text));
+    assert!(told("Windows works on updates") && told("either they are stuck"), "{:#?}", episode.evidence);
+    assert!(episode.advice[0].contains("look at its screen again"), "{:?}", episode.advice);
+    assert_eq!(episode.risk.expect("a hard stop").level, RiskLevel::Medium);
+}
+
+#[test]
+fn what_would_decide_is_said_where_nothing_was_seen_and_only_what_is_lacking() {
+    let says = |story: Story, text: &str| cut_off(story).advice.iter().any(|advice| advice.contains(text));
+    assert!(says(silent(), "--look-after") && says(silent(), "--ask-settings"));
+    let looked = || silent().looked(5.0, Some(LOG_ON));
+    assert!(!says(looked(), "--look-after") && says(looked(), "--ask-settings"));
+    let asked = looked().settings(6.0, 3, 1, 0);
+    assert!(!says(asked, "--ask-settings"));
+}
+
+#[test]
+fn advice_names_the_setting_that_was_read_and_the_command_for_each_likely_one() {
+    let episode = cut_off(silent().settings(6.0, 0, 0, 0));
+    let says = |text: &str| episode.advice.iter().any(|advice| advice.contains(text));
+    assert!(says("ShutdownWithoutLogon is 0 in this guest") && says("reg add"), "{:?}", episode.advice);
+    assert!(says("PBUTTONACTION is 0") && says("powercfg /setacvalueindex"), "{:?}", episode.advice);
+    assert!(!says("ShutdownReasonOn is 1"), "{:?}", episode.advice);
+}
+
+#[test]
+fn a_look_that_failed_is_missing_with_its_reason_and_tells_nothing() {
+    let episode = cut_off(silent().failed_to_look(5.0, "libvirt is busy with the domain"));
+    assert_eq!((episode.cause.code, episode.completeness.tier), (Cause::GuestIgnored, Tier::Probe));
+    let missing = &episode.completeness.missing;
+    assert!(missing.iter().any(|why| why.contains("libvirt is busy with the domain")), "{missing:?}");
+}
+
+#[test]
+fn a_long_stall_that_nobody_looked_at_says_so() {
+    let story = with_agent().heard(0.0).measured(0, 90, idle(), QUIET);
+    let never = |story: Story| {
+        let episode = story.terminated(90.0, "libvirtd").exit(90.1).released(90.2, None).episode();
+        episode.completeness.missing.iter().any(|why| why.contains("--never-look"))
+    };
+    assert!(never(story.clone()));
+    assert!(!never(story.looked(20.0, Some(LOG_ON))));
+}
+
+#[test]
+fn a_look_after_the_end_tells_nothing_of_the_cause() {
+    let late = silent().terminated(15.0, "libvirtd").exit(15.1).released(15.2, None);
+    let episode = late.looked(15.5, Some(TRACKER)).episode();
+    assert_eq!(episode.cause.code, Cause::GuestIgnored);
+}
+
+#[test]
+fn a_look_that_goes_on_after_the_recorder_has_stopped_takes_nothing_from_what_it_saw() {
+    let stopped = Event::Tracer(TracerState::Stopped { pid: 7 });
+    let seen = |story: Story| {
+        let episode = story.episode();
+        (episode.outcome, episode.verdict, episode.cause.code, episode.completeness.missing.len())
+    };
+    let story = Story::watched().heard(0.0).s5(3.0).torn_down(3.0).record(20.0, stopped);
+    let late = story.clone().looked(25.0, Some(LOG_ON));
+    assert_eq!(seen(late), seen(story));
+}
+
+#[test]
+fn a_screen_that_stays_as_it_is_tells_no_silent_cause_from_another() {
+    let story = silent().looked_again(5.0, "C:\\>", None).looked_again(9.0, "C:\\>", Some(false));
+    assert_eq!(cause(story), Cause::GuestIgnored);
+}
+
+#[test]
+fn a_screen_that_changes_shows_a_guest_that_lives() {
+    let hung = || Story::watched().press(0.0, true).sci(0.01).measured(0, 15, idle(), QUIET);
+    let sure = |story: Story| {
+        let candidates = cut_off(story).candidates;
+        candidates.iter().find(|one| one.code == Cause::GuestHung).map_or(0.0, |one| one.confidence)
+    };
+    let alive = hung().looked_again(5.0, "12:00", None).looked_again(9.0, "12:01", Some(true));
+    assert!(sure(alive) < sure(hung()), "a guest that draws serves interrupts");
+}
+
 proptest! {
     #[test]
-    fn what_a_screen_says_changes_neither_outcome_nor_verdict_nor_time(
+    fn what_a_screen_says_changes_neither_outcome_nor_verdict_nor_time_and_can_only_raise_the_risk(
         text in ".{0,200}",
         known in prop::option::of(prop::sample::select(vec![LOG_ON, TRACKER, APPS, UPDATING])),
         seconds in 1.0..14.0_f64,
@@ -177,8 +362,13 @@ proptest! {
         let looked = cut_off(silent().looked(seconds, Some(known.unwrap_or(&text))));
         prop_assert_eq!(looked.outcome, Outcome::Hard);
         prop_assert_eq!(
-            (looked.verdict, looked.duration_seconds, &looked.phases, &looked.risk),
-            (plain.verdict, plain.duration_seconds, &plain.phases, &plain.risk)
+            (looked.verdict, looked.duration_seconds, &looked.phases),
+            (plain.verdict, plain.duration_seconds, &plain.phases)
         );
+        let speaks_of_updates = known == Some(UPDATING);
+        prop_assert_eq!(looked.risk != plain.risk, speaks_of_updates);
+        if speaks_of_updates {
+            prop_assert_eq!(looked.risk.map(|risk| risk.level), Some(RiskLevel::High));
+        }
     }
 }

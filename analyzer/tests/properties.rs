@@ -8,8 +8,8 @@ use proptest::sample::select;
 use softoff_analyzer::episode::Outcome;
 use softoff_analyzer::{AsOf, Cause, Episode};
 use softoff_journal::record::{
-    Activity, Bin, Coverage, HostLoad, LibvirtCall, Loss, LossStage, Operation, ProcessId, Sender,
-    ShutoffReason, Sign, TracerState, Window, WindowState,
+    Activity, AgentAnswer, AgentQuestion, Bin, Coverage, HostLoad, LibvirtCall, Loss, LossStage, Operation,
+    ProcessId, Sender, ShutoffReason, Sign, TracerState, Window, WindowState,
 };
 use softoff_journal::{Event, Record};
 use story::{BOOT, Story};
@@ -200,6 +200,31 @@ fn shuffled(story: Story) -> impl Strategy<Value = (Story, Vec<Record>)> {
     late.prop_map(move |late| (story.clone(), early.iter().cloned().chain(late).collect()))
 }
 
+/// What may be seen of a guest, whenever that is.
+fn seen_inside(story: Story) -> impl Strategy<Value = Story> {
+    let text = prop_oneof![
+        ".{0,60}".prop_map(Some),
+        Just(None),
+        select(vec!["Working on updates", "Shutdown Event Tracker", "Just a moment"])
+            .prop_map(|text| Some(text.to_owned())),
+    ];
+    let looks = vec((-50.0..100.0_f64, text, any::<Option<bool>>()), 0..6);
+    let answers = vec((-50.0..100.0_f64, 0..5_u32, 0..4_u8), 0..6);
+    (looks, answers).prop_map(move |(looks, answers)| {
+        let looked = looks.into_iter().fold(story.clone(), |story, (at, text, changed)| match text {
+            Some(text) if changed.is_some() => story.looked_again(at, &text, changed),
+            Some(text) if text.len() % 2 == 0 => story.failed_to_look(at, &text),
+            text => story.looked(at, text.as_deref()),
+        });
+        answers.into_iter().fold(looked, |story, (at, value, kind)| match kind {
+            0 => story.asked(at, AgentQuestion::Ping, AgentAnswer::Silent),
+            1 => story.asked(at, AgentQuestion::Ping, AgentAnswer::Alive),
+            2 => story.asked(at, AgentQuestion::Os, AgentAnswer::Failed("no".to_owned())),
+            _ => story.settings(at, value, value % 2, value % 3),
+        })
+    })
+}
+
 proptest! {
     #[test]
     fn any_interleaving_gives_the_same_episodes((story, records) in stories().prop_flat_map(shuffled)) {
@@ -264,5 +289,22 @@ proptest! {
     #[test]
     fn an_ended_story_is_never_pending(story in stories()) {
         prop_assert!(story.episodes().iter().all(|episode| episode.outcome != Outcome::Pending));
+    }
+
+    #[test]
+    fn what_is_seen_inside_changes_no_outcome_and_no_time(
+        (plain, looked) in stories().prop_flat_map(|story| (Just(story.clone()), seen_inside(story))),
+    ) {
+        let course = |episode: &Episode| {
+            let mut episode = episode.clone();
+            episode.completeness.missing.clear();
+            (
+                (episode.id, episode.outcome, episode.verdict, episode.escalated),
+                (episode.duration_seconds, episode.phases, episode.request, episode.completeness.lost_events),
+            )
+        };
+        let courses = |story: &Story| story.episodes().iter().map(course).collect::<Vec<_>>();
+        prop_assert_eq!(courses(&looked), courses(&plain));
+        looked.episodes().iter().for_each(check);
     }
 }

@@ -5,7 +5,7 @@
 //!              ┌─▶ list      a table
 //! Episode ─▶ story ─▶ explain   text and Markdown
 //!    │         ├─▶ plot      a timeline as SVG or PNG
-//!    │         └─▶ page      a self-contained HTML page
+//!    │         └─▶ page      a self-contained HTML page, with pictures of guests' screens
 //!    └─▶ json                the contract, as it is
 //! ```
 //!
@@ -21,6 +21,7 @@ mod guest;
 mod json;
 mod list;
 mod page;
+mod pictures;
 pub mod plot;
 mod screen;
 mod story;
@@ -29,7 +30,8 @@ mod visible;
 
 pub use json::to_json;
 pub use list::list;
-pub use page::page;
+pub use page::{page, page_with};
+pub use pictures::Pictures;
 pub use screen::Screen;
 pub use visible::visible;
 

@@ -6,6 +6,7 @@ use softoff_analyzer::Episode;
 use softoff_analyzer::episode::Verdict;
 
 use crate::ReportError;
+use crate::pictures::{self, Pictures, Shot};
 use crate::plot::{self, Colour};
 use crate::story::{self, Story};
 use crate::units::counted;
@@ -13,7 +14,13 @@ use crate::visible::visible;
 
 /// The episodes as a page, in the order they come.
 pub fn page(episodes: &[&Episode]) -> Result<String, ReportError> {
-    let shutdowns = episodes.iter().map(|episode| Shutdown::new(episode)).collect::<Result<Vec<_>, _>>()?;
+    page_with(episodes, &Pictures::default())
+}
+
+/// The same with the pictures that were taken of the guests' screens.
+pub fn page_with(episodes: &[&Episode], pictures: &Pictures) -> Result<String, ReportError> {
+    let shutdowns = episodes.iter().map(|episode| Shutdown::new(episode, pictures));
+    let shutdowns = shutdowns.collect::<Result<Vec<_>, _>>()?;
     let page = Page {
         title: title(episodes),
         period: period(episodes),
@@ -45,13 +52,15 @@ struct Shutdown {
     /// SVG for wide screens and paper, and for narrow screens.
     wide: String,
     narrow: String,
+    shots: Vec<Shot>,
 }
 
 impl Shutdown {
-    fn new(episode: &Episode) -> Result<Self, ReportError> {
+    fn new(episode: &Episode, pictures: &Pictures) -> Result<Self, ReportError> {
         let story = Story::of(episode);
         let (wide, narrow) = (plot::untitled(&story, plot::WIDE)?, plot::untitled(&story, plot::NARROW)?);
-        Ok(Self { verdict: story::verdict(episode.verdict), wide, narrow, story })
+        let shots = pictures::shots(episode, &story, pictures);
+        Ok(Self { verdict: story::verdict(episode.verdict), wide, narrow, shots, story })
     }
 }
 

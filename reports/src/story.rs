@@ -76,7 +76,19 @@ pub(crate) struct Sighting {
     pub at: f64,
     pub source: &'static str,
     pub text: String,
+    /// The file of the picture that shows it.
+    pub picture: Option<String>,
     pub bearing: Bearing,
+}
+
+impl Sighting {
+    /// What was seen, and where the picture of it is.
+    pub fn told(&self) -> String {
+        match &self.picture {
+            Some(file) => format!("{} (picture: {file})", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 /// What a sighting means for the cause.
@@ -427,6 +439,7 @@ fn sighting(evidence: &Evidence) -> Sighting {
         at: finite(evidence.at_seconds),
         source: source(evidence.source),
         text: shown(&evidence.text),
+        picture: evidence.picture.as_deref().map(shown),
         bearing,
     }
 }

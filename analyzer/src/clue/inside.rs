@@ -1,11 +1,12 @@
 //! Clues from inside the guest: what its screen showed and what its agent said, while the shutdown
 //! lasted. Both are the guest's own words, and may be false: they weigh less than what the probe proves.
 
-use softoff_journal::record::{AgentAnswer, AgentQuestion, Screen};
+use softoff_journal::record::{AgentAnswer, AgentExchange, AgentQuestion, Screen};
 
 use super::{Case, Clue, Kind};
-use crate::episode::{Outcome, Source};
+use crate::episode::{Outcome, Path, Source};
 use crate::outcome::Ender;
+use crate::phases::seconds;
 use crate::run::What;
 use crate::screen::{self, Message};
 
@@ -18,16 +19,22 @@ mod button {
     pub const DISPLAY_OFF: u32 = 4;
 }
 
+/// A guest that does nothing for so long before its end does not work on updates, in nanoseconds. Between
+/// two stretches of work an update may well rest for some seconds.
+const AT_REST: u64 = 60_000_000_000;
+
 pub fn clues(case: &Case<'_>) -> Vec<Clue> {
-    let mut clues: Vec<Clue> = screen(case).into_iter().collect();
+    let looks: Vec<(u64, &Screen)> = looks(case).collect();
+    let mut clues: Vec<Clue> = screen(case, &looks).into_iter().collect();
+    clues.extend(contradiction(case, &clues));
+    clues.extend(movement(&looks));
     clues.extend(agent(case));
     clues
 }
 
 /// What the last look shows decides: a screen changes as a shutdown goes on. Black counts where no look
 /// showed anything.
-fn screen(case: &Case<'_>) -> Option<Clue> {
-    let looks: Vec<(u64, &Screen)> = looks(case).collect();
+fn screen(case: &Case<'_>, looks: &[(u64, &Screen)]) -> Option<Clue> {
     let (at, last) = *looks.last()?;
     let black = |screen: &Screen| screen.picture.as_ref().is_some_and(|picture| picture.black);
     if looks.iter().all(|(_, screen)| black(screen)) {
@@ -51,13 +58,16 @@ fn looks<'a>(case: &Case<'a>) -> impl Iterator<Item = (u64, &'a Screen)> {
 fn kind(case: &Case<'_>, message: Message) -> Kind {
     let cut_off = case.end.outcome == Outcome::Hard && case.end.by == Ender::Libvirt;
     match message {
-        Message::Updating if cut_off => Kind::ScreenUpdatingCutOff,
+        Message::Updating | Message::RollingBack if cut_off => Kind::ScreenUpdatingCutOff,
         Message::Updating => Kind::ScreenUpdating,
+        Message::RollingBack => Kind::ScreenRollingBack,
         Message::GettingReady => Kind::ScreenGettingReady,
         Message::ModulesInstaller => Kind::ScreenModulesInstaller,
         Message::Service => Kind::ScreenService,
-        Message::ShuttingDown => Kind::ScreenShuttingDown,
+        Message::ShuttingDown | Message::ButtonHeld => Kind::ScreenShuttingDown,
+        Message::SafeToTurnOff => Kind::ScreenSafeToTurnOff,
         Message::AppsBlock => Kind::ScreenApps,
+        Message::OthersLoggedOn => Kind::ScreenOthers,
         Message::Tracker => Kind::ScreenTracker,
         Message::FirstBoot => Kind::ScreenFirstBoot,
         Message::LogOn => Kind::ScreenLogOn,
@@ -65,17 +75,57 @@ fn kind(case: &Case<'_>, message: Message) -> Kind {
     }
 }
 
+/// A screen that speaks of work over a guest that does none: what the probe proves counts for more.
+fn contradiction(case: &Case<'_>, seen: &[Clue]) -> Option<Clue> {
+    let speaks = seen.iter().find(|clue| speaks_of_work(clue.kind))?;
+    let end = case.guests_end();
+    let totals = case.totals(case.heard()?, end).filter(|totals| totals.disks && totals.cpus)?;
+    let since = case.run.activity.idle_tail(case.heard()?, end).filter(|_| totals.inflight == 0)?;
+    let idle = end.saturating_sub(since);
+    let text = format!(
+        "the screen spoke of updates, and for {:.0} s the guest neither wrote to its disks nor used its CPUs: either they \
+         are stuck, or the screen showed what was not so",
+        seconds(idle)
+    );
+    (case.sight.intact && since <= speaks.at && idle >= AT_REST)
+        .then(|| Clue::new(Kind::ScreenContradicted, end, Source::Probe, text))
+}
+
+fn speaks_of_work(kind: Kind) -> bool {
+    use Kind::{ScreenModulesInstaller, ScreenRollingBack, ScreenUpdating, ScreenUpdatingCutOff};
+    matches!(kind, ScreenUpdating | ScreenUpdatingCutOff | ScreenRollingBack | ScreenModulesInstaller)
+}
+
+/// Whether the picture changed from one look to the next.
+fn movement(looks: &[(u64, &Screen)]) -> Option<Clue> {
+    let changed = |(at, screen): &(u64, &Screen)| Some((*at, screen.picture.as_ref()?.changed?));
+    // The first look is compared with one of an earlier shutdown.
+    let changes: Vec<(u64, bool)> = looks.iter().skip(1).filter_map(changed).collect();
+    let (last, _) = *changes.last()?;
+    match changes.iter().rfind(|(_, changed)| *changed) {
+        Some((at, _)) => Some(clue(Kind::ScreenChanged, *at, Source::Screen)),
+        None => Some(clue(Kind::ScreenStill, last, Source::Screen)),
+    }
+}
+
 /// The last answer to each question.
 fn agent(case: &Case<'_>) -> Vec<Clue> {
-    let mut clues: Vec<Clue> = Vec::new();
+    let mut answers: Vec<(u64, &AgentExchange)> = Vec::new();
     for fact in &case.attempt.facts {
         let What::Agent(said) = &fact.what else { continue };
-        if let Some(kind) = answer(said.question, &said.answer) {
-            clues.retain(|clue| clue.kind != kind);
-            clues.push(clue(kind, fact.boot_ns, Source::Agent));
-        }
+        answers.retain(|(_, earlier)| earlier.question != said.question);
+        answers.push((fact.boot_ns, said));
     }
-    clues
+    let asked_in_vain = |said: &AgentExchange| {
+        said.question == AgentQuestion::Ping
+            && said.answer == AgentAnswer::Silent
+            && case.path == Path::Agent
+            && case.port.is_some_and(|port| port.is_open(case.guests_end()) == Some(true))
+    };
+    let kind = |said: &AgentExchange| {
+        answer(said.question, &said.answer).or_else(|| asked_in_vain(said).then_some(Kind::AgentMute))
+    };
+    answers.iter().filter_map(|(at, said)| Some(clue(kind(said)?, *at, Source::Agent))).collect()
 }
 
 fn answer(question: AgentQuestion, answer: &AgentAnswer) -> Option<Kind> {
@@ -84,8 +134,10 @@ fn answer(question: AgentQuestion, answer: &AgentAnswer) -> Option<Kind> {
         (_, AgentAnswer::Alive) => Kind::AgentAnswers,
         (ShutdownWithoutLogon, AgentAnswer::Value(Some(0))) => Kind::LogonNeeded,
         (ShutdownWithoutLogon, AgentAnswer::Value(Some(_))) => Kind::LogonNotNeeded,
-        (ShutdownReasonOn | ShutdownReasonUi, AgentAnswer::Value(Some(0))) => Kind::TrackerOff,
+        (ShutdownReasonOn, AgentAnswer::Value(Some(0))) => Kind::TrackerOff,
         (ShutdownReasonOn, AgentAnswer::Value(Some(_))) => Kind::TrackerOn,
+        (ShutdownReasonUi, AgentAnswer::Value(Some(0))) => Kind::TrackerHasNoDialog,
+        (ShutdownReasonUi, AgentAnswer::Value(Some(_))) => Kind::TrackerHasDialog,
         (RestartPending, AgentAnswer::Is(true)) => Kind::UpdatesPending,
         // A virtual machine without a battery is on mains.
         (_, AgentAnswer::PowerButton { ac, .. }) => match *ac {

@@ -46,7 +46,8 @@ kinds! {
     LibvirtRefused, AgentSilent, ScreenBlack, ScreenUpdating, ScreenUpdatingCutOff, ScreenGettingReady, ScreenModulesInstaller,
     ScreenService, ScreenShuttingDown, ScreenApps, ScreenTracker, ScreenFirstBoot, ScreenLogOn, ScreenBugCheck, AgentAnswers,
     LogonNeeded, LogonNotNeeded, TrackerOn, TrackerOff, UpdatesPending, ButtonDoesNothing, ButtonSleeps, ButtonShutsDown,
-    ButtonDarkens,
+    ButtonDarkens, ScreenRollingBack, ScreenOthers, ScreenSafeToTurnOff, ScreenStill, ScreenChanged, ScreenContradicted,
+    TrackerHasDialog, TrackerHasNoDialog, AgentMute,
     LogTold, LogAmbiguous, LogSilent, LogRefused, LogActed, LogTracker, LogSessionsLong, LogUpdated, LogPreshutdownLong,
     LogServicesLong, LogKernelLong, LogSlept, LogBugCheck,
 }
@@ -78,6 +79,14 @@ impl Kind {
                 | Self::ButtonSleeps
                 | Self::ButtonShutsDown
                 | Self::ButtonDarkens
+                | Self::ScreenRollingBack
+                | Self::ScreenOthers
+                | Self::ScreenSafeToTurnOff
+                | Self::ScreenStill
+                | Self::ScreenChanged
+                | Self::TrackerHasDialog
+                | Self::TrackerHasNoDialog
+                | Self::AgentMute
                 | Self::LogSilent
                 | Self::LogRefused
                 | Self::LogActed

@@ -3,10 +3,20 @@
 
 use softoff_journal::record::{AgentAnswer, AgentExchange, AgentQuestion, GuestOs, Screen};
 
+use crate::clue::Case;
+use crate::episode::{Path, Verdict};
+use crate::run::What;
 use crate::screen;
 
 /// The most that is quoted of a screen, in characters.
 const QUOTED: usize = 160;
+
+/// The most reasons that are given for what looks did not bring.
+const REASONS: usize = 5;
+
+/// So long after the request the recorder looks at the guest where nobody said otherwise, in nanoseconds; and
+/// some time for the look itself.
+const LOOKED_AT_AFTER: u64 = 40_000_000_000;
 
 /// A look at the screen, for whoever is to picture it.
 pub fn screen(screen: &Screen) -> Option<String> {
@@ -26,7 +36,7 @@ pub fn screen(screen: &Screen) -> Option<String> {
     })
 }
 
-/// The text of a screen as one line, cut.
+/// What a guest says as one line, cut.
 fn one_line(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if let Some((end, _)) = line.char_indices().nth(QUOTED) {
@@ -61,8 +71,38 @@ fn milliseconds(milliseconds: u64) -> f64 {
 
 /// The guest's system by its own word.
 pub fn name(os: &GuestOs) -> String {
-    let names = [&os.pretty_name, &os.version, &os.id];
-    names.into_iter().flatten().next().cloned().unwrap_or_else(|| "an unnamed system".to_owned())
+    let names = [&os.pretty_name, &os.version, &os.id].into_iter().flatten().map(|name| one_line(name));
+    let mut told = names.filter(|name| !name.is_empty());
+    told.next().unwrap_or_else(|| "an unnamed system".to_owned())
+}
+
+/// Reasons for what looks did not bring, each once.
+pub fn missing(case: &Case<'_>) -> Vec<String> {
+    let mut missing: Vec<String> = Vec::new();
+    for fact in &case.attempt.facts {
+        let What::Screen(screen) = &fact.what else { continue };
+        for why in &screen.trouble {
+            let why = format!("the look at the screen: {}", one_line(why));
+            if !missing.contains(&why) && missing.len() < REASONS {
+                missing.push(why);
+            }
+        }
+    }
+    missing.extend(never_looked(case).map(str::to_owned));
+    missing
+}
+
+/// The recorder looks at a guest that has not shut down after a while, unless it was told not to.
+fn never_looked(case: &Case<'_>) -> Option<&'static str> {
+    let facts = &case.attempt.facts;
+    let looked = facts.iter().any(|fact| matches!(fact.what, What::Screen(_) | What::Agent(_)));
+    let lasted = case.guests_end().saturating_sub(case.marks.request) >= LOOKED_AT_AFTER;
+    let asked = matches!(case.path, Path::Acpi | Path::Agent);
+    let failed = case.verdict != Verdict::Clean;
+    (!looked && lasted && asked && failed && case.run.watched.is_some()).then_some(
+        "nobody looked at the guest: softoff trace was told not to (--never-look) or to wait longer (--look-after), or found no \
+         softoff-witness",
+    )
 }
 
 fn setting(question: AgentQuestion, value: Option<u32>) -> String {

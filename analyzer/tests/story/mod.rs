@@ -208,12 +208,34 @@ impl Story {
 
     /// A look at the screen; without a text it is black.
     pub fn looked(self, seconds: f64, text: Option<&str>) -> Self {
+        self.look(seconds, text, None)
+    }
+
+    /// A look of which it is known whether the screen has changed since the one before.
+    pub fn looked_again(self, seconds: f64, text: &str, changed: Option<bool>) -> Self {
+        self.look(seconds, Some(text), changed)
+    }
+
+    /// A look that brought nothing.
+    pub fn failed_to_look(self, seconds: f64, why: &str) -> Self {
+        let screen = Screen {
+            process: self.process,
+            picture: None,
+            text: None,
+            reader: None,
+            took_ms: 0,
+            trouble: vec![why.to_owned()],
+        };
+        self.record(seconds, Event::Screen(screen))
+    }
+
+    fn look(self, seconds: f64, text: Option<&str>, changed: Option<bool>) -> Self {
         let picture = Picture {
             file: format!("screens/{seconds}.png"),
             width: 1024,
             height: 768,
             black: text.is_none(),
-            changed: None,
+            changed,
         };
         let screen = Screen {
             process: self.process,

@@ -64,7 +64,7 @@ fn evidence(text: &mut String, story: &Story) {
     }
     let rows = story.evidence.iter().map(|sighting| {
         let mark = sighting.bearing.mark().trim();
-        [offset(sighting.at), sighting.source.to_owned(), escaped(&sighting.text), mark.to_owned()]
+        [offset(sighting.at), sighting.source.to_owned(), escaped(&sighting.told()), mark.to_owned()]
     });
     table(text, ["At", "Source", "What", ""], rows);
     if story.weighs() {

@@ -98,7 +98,7 @@ impl Page {
             let mark = if story.weighs() { sighting.bearing.mark() } else { "" };
             let label =
                 format!("  {time:>time_width$}  {:source_width$}  {mark:mark_width$}", sighting.source);
-            self.hanging(&label, &sighting.text);
+            self.hanging(&label, &sighting.told());
         }
         if story.weighs() {
             self.line(&self.screen.dim("  ● speaks for the cause below, ○ against it"));

@@ -25,6 +25,7 @@ pub fn all() -> Vec<(&'static str, Episode)> {
         ("single_phase", single_phase()),
         ("hostile", hostile()),
         ("bare", bare()),
+        ("looked_at", looked_at()),
         ("guest_log", guest_log()),
     ]
 }
@@ -187,6 +188,36 @@ pub fn hostile() -> Episode {
         }),
         completeness: Completeness { missing: vec![name.clone()], ..completeness() },
         ..ignored()
+    }
+}
+
+/// Ignored, with a dialog on the screen and settings read through the agent.
+pub fn looked_at() -> Episode {
+    let shown = |at, text: &str, file: &str| Evidence {
+        picture: Some(file.to_owned()),
+        ..seen(Source::Screen, at, text, 7.0)
+    };
+    let dialog = "its screen read “Shutdown Event Tracker Choose a reason that best describes why you want to shut down this PC”: the Shutdown Event Tracker asks for a reason";
+    let still = "its screen, unchanged, read “Shutdown Event Tracker Choose a reason that best describes why you want to shut down this PC”: the Shutdown Event Tracker asks for a reason";
+    let mut episode = ignored();
+    episode.evidence.insert(3, shown(20.2, dialog, "screens/3f2a9c41-4242-7-1.png"));
+    episode.evidence.insert(
+        4,
+        seen(
+            Source::Agent,
+            21.0,
+            "its agent says: ShutdownReasonOn = 1: the Shutdown Event Tracker may ask",
+            2.5,
+        ),
+    );
+    episode.evidence.insert(6, shown(80.4, still, "screens/3f2a9c41-4242-7-1.png"));
+    episode.evidence.insert(7, shown(100.0, "its screen was black", "screens/3f2a9c41-4242-7-2.png"));
+    Episode {
+        id: "5c2ee110".to_owned(),
+        cause: cause(Cause::GuestShutdownTracker, 0.97),
+        candidates: candidates(&[(Cause::GuestShutdownTracker, 0.97)]),
+        completeness: Completeness { tier: Tier::Guest, ..completeness() },
+        ..episode
     }
 }
 

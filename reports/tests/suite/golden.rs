@@ -2,7 +2,7 @@
 
 use softoff_analyzer::Episode;
 use softoff_analyzer::episode::{Outcome, Verdict};
-use softoff_reports::{Screen, explain, list, page, plot, to_json};
+use softoff_reports::{Pictures, Screen, explain, list, page, page_with, plot, to_json};
 
 use crate::episodes;
 
@@ -70,6 +70,18 @@ fn a_timeline_shows_phases_and_sightings() {
 fn the_page_holds_every_shutdown() {
     let episodes = episodes::episodes();
     insta::assert_snapshot!(page(&episodes.iter().collect::<Vec<_>>()).expect("a page"));
+}
+
+#[test]
+fn the_page_holds_the_pictures_that_could_be_had_and_says_why_not_otherwise() {
+    let mut pictures = Pictures::default();
+    pictures.add("screens/3f2a9c41-4242-7-1.png", Ok(b"\x89PNG\r\n\x1a\n and so on".to_vec()));
+    pictures.add("screens/3f2a9c41-4242-7-2.png", Err("the file is not there".to_owned()));
+    let page = page_with(&[&episodes::looked_at()], &pictures).expect("a page");
+    let (_, shots) = page.split_once("<section class=\"shots\">").expect("pictures");
+    let (shots, _) = shots.split_once("</section>").expect("an end");
+    assert_eq!(shots.matches("<img").count(), 1, "a picture stands once, however often it was taken");
+    insta::assert_snapshot!(shots);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 use softoff_analyzer::Episode;
-use softoff_reports::{Screen, explain, list, page, plot, to_json, visible};
+use softoff_reports::{Pictures, Screen, explain, list, page, page_with, plot, to_json, visible};
 
 use crate::episodes;
 
@@ -59,16 +59,20 @@ fn any_text() -> impl Strategy<Value = String> {
 }
 
 fn hostile_episode() -> impl Strategy<Value = Episode> {
-    (any_text(), any_text(), any_text(), 0_usize..8).prop_map(|(name, text, other, shape)| {
+    (any_text(), any_text(), any_text(), 0_usize..9).prop_map(|(name, text, other, shape)| {
         let mut episode = episodes::episodes().swap_remove(shape);
         episode.domain.name = Some(name);
         episode.domain.os = Some(text.clone());
         episode.host.clone_from(&other);
         episode.request.by = Some(other.clone());
+        for evidence in &mut episode.evidence {
+            evidence.text.clone_from(&text);
+            evidence.picture = Some(other.clone());
+        }
+        episode.domain.os_source = Some("agent".to_owned());
         if episode.guest_log.is_some() {
             episode.guest_log = Some(episodes::log(&text));
         }
-        episode.evidence.iter_mut().for_each(|evidence| evidence.text.clone_from(&text));
         episode.advice = vec![text.clone(), other.clone()];
         episode.completeness.missing = vec![other];
         if let Some(risk) = &mut episode.risk {
@@ -83,6 +87,18 @@ fn acts(c: char) -> bool {
     let hidden =
         ['\u{200b}', '\u{202e}', '\u{2066}', '\u{2028}', '\u{feff}', '\u{e0041}', '\u{fffe}', '\u{ffff}'];
     (c.is_control() && c != '\n') || hidden.contains(&c)
+}
+
+/// The pictures of an episode: every one could be had, or could not, with its own name for the reason.
+fn pictures(episode: &Episode) -> Pictures {
+    let mut pictures = Pictures::default();
+    for (index, evidence) in episode.evidence.iter().enumerate() {
+        if let Some(file) = &evidence.picture {
+            let hostile = b"\x89PNG\r\n\x1a\n\"><script>".to_vec();
+            pictures.add(file, if index % 2 == 0 { Ok(hostile) } else { Err(file.clone()) });
+        }
+    }
+    pictures
 }
 
 /// The elements of a well-formed document, and how many of each.
@@ -111,8 +127,11 @@ fn harmless(mut episode: Episode) -> Episode {
     episode.domain.os = Some(ok());
     episode.host = ok();
     episode.request.by = Some(ok());
+    for evidence in &mut episode.evidence {
+        evidence.text = ok();
+        evidence.picture = Some(ok());
+    }
     episode.guest_log = episode.guest_log.map(|_| episodes::log("ok"));
-    episode.evidence.iter_mut().for_each(|evidence| evidence.text = ok());
     episode.advice.iter_mut().for_each(|advice| *advice = ok());
     episode.completeness.missing = vec![ok()];
     if let Some(risk) = &mut episode.risk {
@@ -134,6 +153,7 @@ proptest! {
             explain::markdown(&episode),
             plot::svg(&[&episode]).expect("an SVG"),
             page(&[&episode]).expect("a page"),
+            page_with(&[&episode], &pictures(&episode)).expect("a page"),
             to_json(&episode).expect("JSON"),
         ];
         for text in shown {
@@ -166,8 +186,9 @@ proptest! {
     #[test]
     fn a_name_adds_no_element_to_the_page(episode in hostile_episode()) {
         let harmless = harmless(episode.clone());
-        let mut expected = page_elements(&page(&[&harmless]).expect("a page"));
-        let mut found = page_elements(&page(&[&episode]).expect("a page"));
+        let shown = |episode: &Episode| page_with(&[episode], &pictures(episode)).expect("a page");
+        let mut expected = page_elements(&shown(&harmless));
+        let mut found = page_elements(&shown(&episode));
         // How many advices there are, and how many lines a title takes, is the episode's own.
         for counts in [&mut expected, &mut found] {
             counts.remove("text");
@@ -208,12 +229,30 @@ fn a_huge_name_stays_bounded_everywhere() {
 }
 
 #[test]
+fn a_screen_full_of_text_stays_bounded_everywhere() {
+    let mut episode = episodes::looked_at();
+    for evidence in &mut episode.evidence {
+        evidence.text = "<b>\u{202e}".repeat(1 << 16);
+        evidence.picture = Some("../".repeat(1 << 16));
+    }
+    assert!(explain::text(&episode, Screen::PLAIN).len() < 50_000);
+    assert!(explain::markdown(&episode).len() < 50_000);
+    assert!(page(&[&episode]).expect("a page").len() < 150_000);
+}
+
+#[test]
 fn the_page_fetches_nothing_and_runs_nothing() {
     let episodes = episodes::episodes();
-    let page = page(&episodes.iter().collect::<Vec<_>>()).expect("a page");
-    for active in ["<script", "<link", "<img", "<iframe", "src=", "@import", "url(", " onload"] {
+    let shown: Vec<_> = episodes.iter().collect();
+    let mut pictures = Pictures::default();
+    pictures.add("screens/3f2a9c41-4242-7-1.png", Ok(vec![0x89, b'P', b'N', b'G']));
+    let page = page_with(&shown, &pictures).expect("a page");
+    for active in ["<script", "<link", "<iframe", "@import", "url(", " onload", "srcset"] {
         assert!(!page.contains(active), "{active}");
     }
+    let addresses: Vec<_> = page.split(" src=\"").skip(1).collect();
+    assert_eq!(addresses.len(), 1);
+    assert!(addresses[0].starts_with("data:image/png;base64,"), "pictures are in the page itself");
     for href in page.split("href=\"").skip(1) {
         assert!(href.starts_with('#'), "{}", &href[..20]);
     }
