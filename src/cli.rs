@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::episodes::Recorded;
-use crate::{completions, demo, explain, list, man, plot, report, schema};
+use crate::{completions, demo, explain, export, fleet, list, man, plot, report, schema};
 
 const EXAMPLES: &str = "\
 Exit status: 0 all is well, 1 a shutdown among those shown was slow or failed, 2 an error.
@@ -50,6 +50,13 @@ Examples:
   softoff report --since 7days --failed    what went wrong in the last week
   softoff report 3f2a9c web-01 -o two.html two shutdowns
 The page holds everything it shows: it can be mailed, archived and printed.";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  softoff export | jq -r .cause.code           one episode a line, as `softoff schema episode` says
+  softoff export --format parquet -o /srv/episodes
+                                               this host's part of a fleet's store: again and again
+Episodes as Parquet are in date=YYYY-MM-DD/host=NAME/, one flat row each; docs/fleet.md has the columns.";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -120,6 +127,12 @@ enum Verb {
     /// Writes shutdowns as one self-contained HTML page
     #[command(after_long_help = REPORT_EXAMPLES)]
     Report(report::Args),
+    /// Writes shutdowns for other programs: lines of JSON, or Parquet for a fleet
+    #[command(after_long_help = EXPORT_EXAMPLES)]
+    Export(export::Args),
+    /// Many hosts: percentiles, causes, regressions (the program softoff-fleet)
+    #[command(disable_help_flag = true)]
+    Fleet(fleet::Args),
     /// Puts the hook where libvirt runs it
     Install(crate::install::Install),
     /// Takes away what `install` put in place; the records stay
@@ -149,6 +162,8 @@ impl Cli {
             Verb::Explain(args) => args.run(recorded),
             Verb::Plot(args) => args.run(recorded),
             Verb::Report(args) => args.run(recorded),
+            Verb::Export(args) => args.run(recorded),
+            Verb::Fleet(args) => args.run(journal, self.slow_after),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
             Verb::Trace => crate::trace::run(journal),

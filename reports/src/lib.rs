@@ -26,7 +26,7 @@ mod story;
 pub mod units;
 mod visible;
 
-pub use json::to_json;
+pub use json::{to_json, to_json_line};
 pub use list::list;
 pub use page::page;
 pub use screen::Screen;
