@@ -16,7 +16,9 @@ const RATIO: f64 = (1.0 + ACCURACY) / (1.0 - ACCURACY);
 
 /// The SQL expression of the bin of a column of seconds; null where the column is.
 pub fn sql(column: &str) -> String {
-    format!("CAST(ceil(ln(greatest({column}, {SHORTEST:?})) * {:?}) AS SMALLINT)", 1.0 / RATIO.ln())
+    // Not greatest(), which takes a null for the other value.
+    let seconds = format!("CASE WHEN {column} < {SHORTEST:?} THEN {SHORTEST:?} ELSE {column} END");
+    format!("CAST(ceil(ln({seconds}) * {:?}) AS SMALLINT)", 1.0 / RATIO.ln())
 }
 
 /// The bin of a duration in seconds, as [`sql`] has it.

@@ -16,6 +16,9 @@ use crate::table::{self, Side};
 
 /// How sure an interval is to hold the truth, all of a run together.
 const CONFIDENCE: f64 = 0.95;
+/// libvirt-guests' `SHUTDOWN_TIMEOUT` unless it is configured, in seconds. Without a horizon, the few that never
+/// end would drown what happened to all others.
+const HORIZON: f64 = 300.0;
 /// Fewer timed shutdowns than this in a group give no interval that could be trusted.
 const ENOUGH: u64 = 20;
 
@@ -34,9 +37,9 @@ pub struct Args {
     by: Option<By>,
     #[command(flatten)]
     filter: Filter,
-    /// Count longer times as so many seconds; by default the shorter of the two groups' longest time
-    #[arg(long, value_name = "SECONDS")]
-    horizon: Option<f64>,
+    /// Count longer times as so many seconds; the default is how long libvirt-guests waits for a guest
+    #[arg(long, value_name = "SECONDS", default_value_t = HORIZON)]
+    horizon: f64,
     /// A table for people, or JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -121,6 +124,7 @@ fn word(found: &Difference) -> &'static str {
     match (found.low > 0.0, found.high < 0.0) {
         (true, _) => "worse",
         (_, true) => "better",
+        _ if found.p_value < 1.0 - CONFIDENCE => "the mean is not told apart, the curves are",
         _ => "no difference that can be told from chance",
     }
 }
@@ -152,7 +156,7 @@ fn text(groups: &[Named], differences: &[Option<Difference>], left_out: &[Named]
 }
 
 const NOTE: &str = "\
-Restricted mean: the area under the survival curve up to the horizon; who was cut off counts up to then. 95 % limits
+Restricted mean: the area under the survival curve up to the horizon; longer times count as the horizon. 95 % limits
 (Bonferroni where there are several); p: log-rank test. Other things may have changed at the same time.
 ";
 

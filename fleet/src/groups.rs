@@ -7,7 +7,8 @@ use datafusion::arrow::array::{Array, BooleanArray, Float64Array, Int64Array, Re
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 
-use crate::survival::Histogram;
+use crate::bins;
+use crate::survival::{Histogram, Quantile};
 
 /// What a group without a value is called.
 pub const UNKNOWN: &str = "unknown";
@@ -28,6 +29,16 @@ pub struct Group {
 }
 
 impl Group {
+    /// The time by which a share of them is over: never beyond the longest that was seen.
+    pub fn quantile(&self, share: f64) -> Quantile {
+        let longest = self.longest.unwrap_or(f64::INFINITY);
+        match self.times.curve().quantile(share) {
+            Quantile::At(seconds) => Quantile::At(seconds.min(longest)),
+            Quantile::Beyond(seconds) => Quantile::Beyond(longest.min(seconds * (1.0 + bins::ACCURACY))),
+            Quantile::Unknown => Quantile::Unknown,
+        }
+    }
+
     /// Adds all of another one.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;

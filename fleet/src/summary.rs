@@ -109,7 +109,6 @@ taken longer. Percentiles are Kaplan-Meier's, right to 1 %; \"> T\": too many we
 ";
 
 fn row(name: &str, group: &Group) -> Vec<String> {
-    let curve = group.times.curve();
     let soft = group.outcomes.get("soft").copied().unwrap_or(0);
     let mut row = vec![
         name.to_owned(),
@@ -118,16 +117,15 @@ fn row(name: &str, group: &Group) -> Vec<String> {
         table::count(group.times.count()),
         table::count(group.times.censored()),
     ];
-    row.extend(PERCENTILES.iter().map(|(_, share)| table::quantile(curve.quantile(*share))));
+    row.extend(PERCENTILES.iter().map(|(_, share)| table::quantile(group.quantile(*share))));
     row.push(group.longest.map_or_else(|| "-".to_owned(), units::duration));
     row
 }
 
 fn group_json(name: Option<&str>, group: &Group) -> Value {
-    let curve = group.times.curve();
     let percentiles: serde_json::Map<_, _> = PERCENTILES
         .iter()
-        .map(|(name, share)| ((*name).to_owned(), table::quantile_json(curve.quantile(*share))))
+        .map(|(name, share)| ((*name).to_owned(), table::quantile_json(group.quantile(*share))))
         .collect();
     json!({
         "name": name,

@@ -200,10 +200,10 @@ pub struct Difference {
 }
 
 /// Compares two groups at `z` standard errors; none where one has no end to compare.
-pub fn compare(first: &Histogram, second: &Histogram, horizon: Option<f64>, z: f64) -> Option<Difference> {
+pub fn compare(first: &Histogram, second: &Histogram, horizon: f64, z: f64) -> Option<Difference> {
     // Beyond the shorter of the two records nothing can be compared.
     let shared = first.last()?.min(second.last()?);
-    let horizon = horizon.map_or(shared, |wanted| wanted.min(shared));
+    let horizon = horizon.min(shared);
     let (one, two) = (first.curve(), second.curve());
     let (one, other) = (one.restricted_mean(horizon), two.restricted_mean(horizon));
     let seconds = other.0 - one.0;

@@ -268,8 +268,7 @@ mod tests {
     }
 
     fn rows(model: &Model, host: u32, day: u32, count: u32) -> Vec<Row<'static>> {
-        let day: &'static Day =
-            Box::leak(Box::new(Day::new(model, host, day, count)));
+        let day: &'static Day = Box::leak(Box::new(Day::new(model, host, day, count)));
         day.batches().flatten().collect()
     }
 
