@@ -82,7 +82,10 @@ impl Args {
 /// The kernel of each boot, which the first record of its files names.
 fn kernels(recorded: &Recorded<'_>) -> anyhow::Result<HashMap<Uuid, String>> {
     let origins = Reader::origins(recorded.dir)?;
-    Ok(origins.into_iter().map(|origin| (origin.provenance.boot_id, origin.provenance.kernel)).collect())
+    Ok(origins
+        .into_iter()
+        .map(|origin| (origin.provenance.boot_id, origin.provenance.kernel.clone()))
+        .collect())
 }
 
 fn say(written: &[Written], place: &str) {

@@ -122,10 +122,10 @@ fn counted(group: &str, outcome: &str, seconds: &str, censored: &str, filter: &s
 /// A phase is cut off where the shutdown is and no later phase was reached.
 fn phases(filter: &str) -> String {
     let phase = |(index, (name, column)): (usize, &(&str, &str))| {
-        let later: String =
-            PHASES[index + 1..].iter().map(|(_, later)| format!(" AND {later} IS NULL")).collect();
+        let later = PHASES[index + 1..].iter().map(|(_, later)| format!("{later} IS NULL"));
+        let cut_off = ["censored".to_owned()].into_iter().chain(later).collect::<Vec<_>>().join(" AND ");
         let filter = format!("{column} IS NOT NULL AND {filter}");
-        counted(&format!("'{name}'"), "outcome", column, &format!("(censored{later})"), &filter)
+        counted(&format!("'{name}'"), "outcome", column, &format!("({cut_off})"), &filter)
     };
     PHASES.iter().enumerate().map(phase).collect::<Vec<_>>().join(" UNION ALL ")
 }

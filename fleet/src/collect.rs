@@ -209,7 +209,7 @@ fn lines(path: &Path) -> anyhow::Result<Vec<Episode>> {
             Ok(episode) => episodes.push(episode),
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(error) => {
-                warnings.say(&format!("{}:{number}: no episode ({error}), skipped", path.display()))
+                warnings.say(&format!("{}:{number}: no episode ({error}), skipped", path.display()));
             }
         }
     }

@@ -146,10 +146,8 @@ fn text(groups: &[Named], differences: &[Option<Difference>], left_out: &[Named]
         text.push_str(&sentence(&pair[0].0, &pair[1].0, found.as_ref()));
     }
     if !left_out.is_empty() {
-        text.push_str(&format!(
-            "Left out, fewer than {ENOUGH} timed shutdowns: {}\n",
-            counts(left_out.iter())
-        ));
+        let names = counts(left_out.iter());
+        text.extend(["Left out, too few timed shutdowns: ", &names, "\n"]);
     }
     text.push_str(NOTE);
     text

@@ -121,7 +121,9 @@ async fn fit_files(place: &Place) -> anyhow::Result<(Vec<ObjectMeta>, Vec<Footer
     }
     drop(warnings);
     let mut warnings = Warnings::new("doubts of this kind");
-    doubt::doubts(&spans, Utc::now()).iter().for_each(|doubt| warnings.say(&doubt.to_string()));
+    for doubt in doubt::doubts(&spans, Utc::now()) {
+        warnings.say(&doubt.to_string());
+    }
     if files.is_empty() && !listed.is_empty() {
         bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
     }

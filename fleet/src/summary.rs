@@ -81,7 +81,10 @@ impl Args {
         }
         let mut text = table::table(&headings, &rows);
         if more > 0 {
-            text.push_str(&format!("{more} more, fewer shutdowns each; --limit shows them\n"));
+            text.extend([
+                table::count(more as u64).as_str(),
+                " more, fewer shutdowns each; --limit shows them\n",
+            ]);
         }
         text.push_str(NOTE);
         out::synthetic_note(engine, &mut text);

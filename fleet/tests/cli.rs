@@ -54,9 +54,9 @@ fn files(store: &Path) -> Vec<std::path::PathBuf> {
         for entry in fs::read_dir(dir).expect("listed") {
             let path = entry.expect("an entry").path();
             if path.is_dir() {
-                open.push(path)
+                open.push(path);
             } else if path.extension().is_some_and(|end| end == "parquet") {
-                found.push(path)
+                found.push(path);
             }
         }
     }

@@ -1,3 +1,11 @@
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "small counts, and times that are the same bin's"
+)]
+
 use proptest::prelude::*;
 
 use super::*;
