@@ -129,3 +129,27 @@ fn phases(filter: &str) -> String {
     };
     PHASES.iter().enumerate().map(phase).collect::<Vec<_>>().join(" UNION ALL ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_are_joined_and_a_condition_of_ones_own_stays_one() {
+        let filter = Filter {
+            since: Some("2026-11-01T00:00:00Z".to_owned()),
+            until: None,
+            condition: Some("a OR b".to_owned()),
+        };
+        assert_eq!(filter.sql(), "requested_at >= TIMESTAMP '2026-11-01T00:00:00Z' AND (a OR b)");
+        assert_eq!(Filter::default().sql(), "TRUE");
+    }
+
+    #[test]
+    fn a_phase_is_cut_off_only_where_no_later_one_was_reached() {
+        let statement = statement(By::Phase, "TRUE");
+        assert_eq!(statement.matches("UNION ALL").count(), 5);
+        assert!(statement.contains("(censored AND teardown_seconds IS NULL AND release_seconds IS NULL)"));
+        assert!(statement.contains("(censored) AS censored"), "nothing comes after the last one");
+    }
+}

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use softoff_reports::units;
+use softoff_store::schema::PHASES;
 
 use crate::by::{self, By, Filter};
 use crate::engine::Engine;
@@ -52,12 +53,17 @@ impl Args {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The groups with the most shutdowns, and how many more there are.
+    /// The groups with the most shutdowns, and how many more there are; phases and days stay in their order.
     fn shown<'a>(&self, groups: &'a BTreeMap<String, Group>) -> (Vec<(&'a String, &'a Group)>, usize) {
         let mut sorted: Vec<_> = groups.iter().collect();
         sorted.sort_by_key(|(_, group)| std::cmp::Reverse(group.count));
         let more = sorted.len().saturating_sub(self.limit);
         sorted.truncate(self.limit);
+        match self.by {
+            By::Date => sorted.sort_by_key(|(name, _)| *name),
+            By::Phase => sorted.sort_by_key(|(name, _)| PHASES.iter().position(|(phase, _)| phase == name)),
+            _ => {}
+        }
         (sorted, more)
     }
 
