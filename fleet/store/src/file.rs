@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BooleanBuilder, Float64Builder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+use arrow_array::{
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
-use arrow_array::{ArrayRef, RecordBatch};
 use bytes::Bytes;
 use parquet::arrow::{ArrowWriter, parquet_to_arrow_schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -100,40 +100,29 @@ pub fn batch(rows: &[Row<'_>]) -> Result<RecordBatch, StoreError> {
     Ok(RecordBatch::try_new(arrow_schema(), columns)?)
 }
 
-fn texts<'a>(rows: &'a [Row], value: impl Fn(&'a Row) -> Option<&'a str>) -> ArrayRef {
-    let mut builder = StringBuilder::with_capacity(rows.len(), rows.len() * 16);
-    rows.iter().for_each(|row| builder.append_option(value(row)));
-    Arc::new(builder.finish())
+fn texts<'a>(rows: &'a [Row<'_>], value: impl Fn(&'a Row<'_>) -> Option<&'a str>) -> ArrayRef {
+    Arc::new(rows.iter().map(value).collect::<StringArray>())
 }
 
 fn times(rows: &[Row<'_>]) -> ArrayRef {
-    let mut builder = TimestampMicrosecondBuilder::with_capacity(rows.len());
-    rows.iter().for_each(|row| builder.append_option(row.requested_at.map(|at| at.timestamp_micros())));
-    Arc::new(builder.finish().with_timezone("UTC"))
+    let micros = rows.iter().map(|row| row.requested_at.map(|at| at.timestamp_micros()));
+    Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
 }
 
 fn numbers(rows: &[Row<'_>], value: impl Fn(&Row<'_>) -> Option<f64>) -> ArrayRef {
-    let mut builder = Float64Builder::with_capacity(rows.len());
-    rows.iter().for_each(|row| builder.append_option(value(row)));
-    Arc::new(builder.finish())
+    Arc::new(rows.iter().map(value).collect::<Float64Array>())
 }
 
 fn smalls(rows: &[Row<'_>], value: impl Fn(&Row<'_>) -> Option<i32>) -> ArrayRef {
-    let mut builder = Int32Builder::with_capacity(rows.len());
-    rows.iter().for_each(|row| builder.append_option(value(row)));
-    Arc::new(builder.finish())
+    Arc::new(rows.iter().map(value).collect::<Int32Array>())
 }
 
 fn counts(rows: &[Row<'_>], value: impl Fn(&Row<'_>) -> i64) -> ArrayRef {
-    let mut builder = Int64Builder::with_capacity(rows.len());
-    rows.iter().for_each(|row| builder.append_value(value(row)));
-    Arc::new(builder.finish())
+    Arc::new(Int64Array::from_iter_values(rows.iter().map(value)))
 }
 
 fn truths(rows: &[Row<'_>], value: impl Fn(&Row<'_>) -> bool) -> ArrayRef {
-    let mut builder = BooleanBuilder::with_capacity(rows.len());
-    rows.iter().for_each(|row| builder.append_value(value(row)));
-    Arc::new(builder.finish())
+    Arc::new(rows.iter().map(value).map(Some).collect::<BooleanArray>())
 }
 
 /// What a file says of itself at its end.

@@ -105,10 +105,11 @@ impl<'a> Row<'a> {
 fn observed(episode: &Episode) -> (Option<f64>, bool) {
     let seen = episode.duration_seconds.or_else(|| at_least(episode));
     match (episode.outcome, episode.request.path) {
-        (Outcome::Saved | Outcome::Migrated, _) => (None, false),
         (Outcome::Soft, _) => (episode.duration_seconds, false),
-        // What libvirt or a signal ended at once says nothing of the guest.
-        (_, Path::Destroy | Path::Signal | Path::None) => (None, false),
+        // What left the host, and what libvirt or a signal ended at once, says nothing of the guest.
+        (Outcome::Saved | Outcome::Migrated, _) | (_, Path::Destroy | Path::Signal | Path::None) => {
+            (None, false)
+        }
         (_, Path::Acpi | Path::Agent | Path::Guest) => (seen, true),
     }
 }

@@ -1,4 +1,4 @@
-use arrow_array::{Array, Float64Array, StringArray};
+use arrow_array::Array;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
