@@ -37,7 +37,9 @@ fn added(results: &Results) -> String {
     VIEWS.iter().for_each(|view| text.extend([" ", view.name(), " |"]));
     text.push_str("\n| --- | --- | --- | --- | --- |\n");
     let told_apart = scenario::all().filter(|scenario| scenario.expected.told.is_some());
-    for (scenario, machine) in told_apart.flat_map(|one| one.machines.iter().map(move |machine| (one, machine))) {
+    for (scenario, machine) in
+        told_apart.flat_map(|one| one.machines.iter().map(move |machine| (one, machine)))
+    {
         let found = |view: &View| {
             let rows = results.rows().iter().filter(|row| row.tier == *view && row.scenario == scenario.name);
             let row = rows.filter(|row| row.machine == machine.to_string()).find_map(|row| row.named);
