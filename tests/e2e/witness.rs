@@ -78,9 +78,8 @@ fn await_screens(lab: &Lab, count: usize) -> Vec<Screen> {
 
 /// The looks that gave a picture, once there are so many: on a busy machine one may come to nothing.
 fn await_pictures(lab: &Lab, count: usize) -> Vec<Screen> {
-    let seen = || -> Vec<Screen> {
-        screens(lab).into_iter().filter(|screen| screen.picture.is_some()).collect()
-    };
+    let seen =
+        || -> Vec<Screen> { screens(lab).into_iter().filter(|screen| screen.picture.is_some()).collect() };
     wait::until("pictures of the screen", PATIENCE, || Ok(seen().len() >= count)).unwrap();
     seen()
 }
