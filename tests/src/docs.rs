@@ -34,7 +34,9 @@ pub fn markdown(results: &Results) -> String {
 fn added(results: &Results) -> String {
     const VIEWS: [View; 4] = [View::Probe, View::Agent, View::Screen, View::Guest];
     let mut text = String::from("| Scenario |");
-    VIEWS.iter().for_each(|view| text.extend([" ", view.name(), " |"]));
+    for view in VIEWS {
+        text.extend([" ", view.name(), " |"]);
+    }
     text.push_str("\n| --- | --- | --- | --- | --- |\n");
     let told_apart = scenario::all().filter(|scenario| scenario.expected.told.is_some());
     for (scenario, machine) in
