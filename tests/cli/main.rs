@@ -3,6 +3,7 @@
 mod importing;
 mod imports;
 mod journal;
+mod looks;
 mod outputs;
 mod selection;
 mod trouble;
