@@ -30,6 +30,11 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether all are wanted.
+    pub fn is_empty(&self) -> bool {
+        self.domain.is_none() && self.since.is_none() && !self.failed
+    }
+
     /// Leaves only what is wanted.
     pub fn apply(&self, episodes: &mut Vec<Episode>) {
         episodes.retain(|episode| self.wants(episode));

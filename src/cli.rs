@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::episodes::Recorded;
-use crate::{completions, demo, explain, import, list, man, plot, report, schema};
+use crate::{completions, demo, explain, export, fleet, import, list, man, plot, report, schema};
 
 const EXAMPLES: &str = "\
 Exit status: 0 all is well, 1 a shutdown among those shown was slow or failed, 2 an error.
@@ -63,6 +63,13 @@ Examples:
   softoff trace --look-after 2min     looks later
   softoff trace --ask-settings        runs reg query and powercfg /q in Windows guests, to know why
   softoff trace --never-look          keeps no pictures and asks no agent";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  softoff export | jq -r .cause.code           one episode a line, as `softoff schema episode` says
+  softoff export --format parquet -o /srv/episodes
+                                               this host's part of a fleet's store: again and again
+Episodes as Parquet are in date=YYYY-MM-DD/host=NAME/, one flat row each; docs/fleet.md has the columns.";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -136,6 +143,12 @@ enum Verb {
     /// Adds evidence that is there already: years of libvirt's logs, event logs of Windows guests
     #[command(subcommand)]
     Import(import::Import),
+    /// Writes shutdowns for other programs: lines of JSON, or Parquet for a fleet
+    #[command(after_long_help = EXPORT_EXAMPLES)]
+    Export(export::Args),
+    /// Many hosts: percentiles, causes, regressions (the program softoff-fleet)
+    #[command(disable_help_flag = true)]
+    Fleet(fleet::Args),
     /// Puts the hook where libvirt runs it
     Install(crate::install::Install),
     /// Takes away what `install` put in place; the records stay
@@ -167,6 +180,8 @@ impl Cli {
             Verb::Plot(args) => args.run(recorded),
             Verb::Report(args) => args.run(recorded),
             Verb::Import(import) => import.run(journal),
+            Verb::Export(args) => args.run(recorded),
+            Verb::Fleet(args) => args.run(journal, self.slow_after),
             Verb::Install(install) => install.run(journal),
             Verb::Uninstall(uninstall) => uninstall.run(),
             Verb::Trace(args) => args.run(journal),

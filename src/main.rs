@@ -7,6 +7,8 @@ mod completions;
 mod demo;
 mod episodes;
 mod explain;
+mod export;
+mod fleet;
 mod import;
 mod install;
 mod list;

@@ -130,6 +130,14 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// How the files in `dir` were made, of those that say so.
+    pub fn origins(dir: &Path) -> Result<Vec<Arc<Origin>>, JournalError> {
+        let opened = journal_files(dir)?.into_iter().filter_map(|path| Lines::open(&path).ok());
+        Ok(opened.map(|(_, lines)| lines.origin).collect())
+    }
+}
+
 impl Iterator for Reader {
     type Item = Result<Entry, Defect>;
 

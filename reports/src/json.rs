@@ -12,7 +12,15 @@ use crate::visible::is_hidden;
 /// Characters that could act on a terminal are written as `\u` escapes, which JSON reads back as
 /// the same text.
 pub fn to_json(value: &impl Serialize) -> Result<String, ReportError> {
-    let json = serde_json::to_string_pretty(value)?;
+    Ok(harmless(&serde_json::to_string_pretty(value)?))
+}
+
+/// `value` as one line of JSON, safe to look at like that of [`to_json`].
+pub fn to_json_line(value: &impl Serialize) -> Result<String, ReportError> {
+    Ok(harmless(&serde_json::to_string(value)?))
+}
+
+fn harmless(json: &str) -> String {
     let mut shown = String::with_capacity(json.len() + 1);
     for c in json.chars() {
         // Only strings can hold hidden characters; a bare newline is the indentation's.
@@ -23,7 +31,7 @@ pub fn to_json(value: &impl Serialize) -> Result<String, ReportError> {
         }
     }
     shown.push('\n');
-    Ok(shown)
+    shown
 }
 
 fn push_escape(shown: &mut String, c: char) {

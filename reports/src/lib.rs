@@ -28,7 +28,7 @@ mod story;
 pub mod units;
 mod visible;
 
-pub use json::to_json;
+pub use json::{to_json, to_json_line};
 pub use list::list;
 pub use page::{page, page_with};
 pub use pictures::Pictures;

@@ -1,5 +1,6 @@
 //! The verbs that show episodes, run as a user runs them: what they print, where, and how they end.
 
+mod export;
 mod importing;
 mod imports;
 mod journal;

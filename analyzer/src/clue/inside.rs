@@ -98,9 +98,9 @@ fn speaks_of_work(kind: Kind) -> bool {
 
 /// Whether the picture changed from one look to the next.
 fn movement(looks: &[(u64, &Screen)]) -> Option<Clue> {
-    let changed = |(at, screen): &(u64, &Screen)| Some((*at, screen.picture.as_ref()?.changed?));
+    let compared = |(at, screen): &(u64, &Screen)| Some((*at, screen.picture.as_ref()?.changed?));
     // The first look is compared with one of an earlier shutdown.
-    let changes: Vec<(u64, bool)> = looks.iter().skip(1).filter_map(changed).collect();
+    let changes: Vec<(u64, bool)> = looks.iter().skip(1).filter_map(compared).collect();
     let (last, _) = *changes.last()?;
     match changes.iter().rfind(|(_, changed)| *changed) {
         Some((at, _)) => Some(clue(Kind::ScreenChanged, *at, Source::Screen)),

@@ -1,0 +1,191 @@
+//! The query engine: DataFusion over the files of a store, in bounded memory.
+//!
+//! Each file is looked at before it is read: what is cut short, foreign or newer is named in a warning and
+//! left out, and the rest goes on.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::datasource::MemTable;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
+use futures::StreamExt;
+use object_store::ObjectMeta;
+use softoff_store::doubt::{self, Span};
+use softoff_store::{Footer, Place};
+
+use crate::progress::Progress;
+use crate::warn::Warnings;
+
+/// The name of the table in SQL.
+pub const TABLE: &str = "episodes";
+/// Memory the engine may use unless it is told otherwise, in MiB; beyond it, it spills to disk.
+pub const MEMORY_MIB: usize = 2048;
+/// Footers that are fetched at a time.
+const AT_A_TIME: usize = 32;
+
+/// A store, ready to be asked.
+pub struct Engine {
+    context: SessionContext,
+    /// How many episodes there are.
+    pub rows: u64,
+    /// Whether some of them are made up.
+    pub synthetic: bool,
+}
+
+impl Engine {
+    /// Opens the store that `name` names, with so many MiB for the engine.
+    pub async fn open(name: &str, memory_mib: usize) -> anyhow::Result<Self> {
+        let place = Place::open(name)
+            .with_context(|| format!("cannot open the store {name}; name another one with --store"))?;
+        let (files, footers) = fit_files(&place).await?;
+        let context = context(memory_mib)?;
+        register(&context, &place, &files)?;
+        let rows = footers.iter().map(|footer| footer.rows).sum();
+        Ok(Self { context, rows, synthetic: footers.iter().any(|footer| footer.synthetic) })
+    }
+
+    /// The answer to a statement, all of it, and the progress on the way.
+    pub async fn ask(&self, sql: &str) -> anyhow::Result<Vec<RecordBatch>> {
+        let frame = self.frame(sql).await?;
+        self.collect(frame).await
+    }
+
+    /// A statement that only reads.
+    pub async fn frame(&self, sql: &str) -> anyhow::Result<DataFrame> {
+        use datafusion::execution::context::SQLOptions;
+        let only_reads =
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let frame = self.context.sql_with_options(sql, only_reads).await;
+        frame.with_context(|| {
+            format!("the query cannot be planned; docs/fleet.md has the columns of the table {TABLE}")
+        })
+    }
+
+    /// All of an answer.
+    pub async fn collect(&self, frame: DataFrame) -> anyhow::Result<Vec<RecordBatch>> {
+        let plan = frame.create_physical_plan().await.context("the query cannot be planned")?;
+        let mut stream = execute_stream(Arc::clone(&plan), self.context.task_ctx())?;
+        let progress = Progress::rows("reading", self.rows * scans(&plan));
+        let mut tick = tokio::time::interval(Progress::EVERY);
+        let mut batches = Vec::new();
+        loop {
+            tokio::select! {
+                next = stream.next() => match next {
+                    Some(batch) => batches.push(batch.context(
+                        "the query failed while it read; if a file is damaged inside, export it again",
+                    )?),
+                    None => return Ok(batches),
+                },
+                _ = tick.tick() => progress.at(rows_read(&plan)),
+            }
+        }
+    }
+}
+
+fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
+    let mut config = SessionConfig::new().with_information_schema(true);
+    let options = config.options_mut();
+    // The footers were read once already, and no plan here gains from statistics of whole files.
+    options.execution.collect_statistics = false;
+    options.execution.parquet.pushdown_filters = true;
+    options.execution.time_zone = Some("UTC".to_owned());
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_mib << 20, 1.0).build_arc()?;
+    Ok(SessionContext::new_with_config_rt(config, runtime))
+}
+
+/// The files that can be read, in the order of their names.
+async fn fit_files(place: &Place) -> anyhow::Result<(Vec<ObjectMeta>, Vec<Footer>)> {
+    let listed = place.list().await?;
+    let progress = Progress::files("opening", listed.len() as u64);
+    let looked = futures::stream::iter(&listed).map(|file| place.footer(file)).buffered(AT_A_TIME);
+    let footers: Vec<_> = looked.inspect(|_| progress.one_more()).collect().await;
+    drop(progress);
+    let mut warnings = Warnings::new("files left out");
+    let (mut files, mut fit, mut spans) = (Vec::new(), Vec::new(), Vec::new());
+    for (file, footer) in listed.iter().zip(footers) {
+        match footer {
+            Ok(footer) => {
+                spans.extend(span(place, file, &footer));
+                files.push(file.clone());
+                fit.push(footer);
+            }
+            Err(unfit) => warnings.say(&format!("{}: {unfit}; left out", place.name(&file.location))),
+        }
+    }
+    drop(warnings);
+    let mut warnings = Warnings::new("doubts of this kind");
+    for doubt in doubt::doubts(&spans, Utc::now()) {
+        warnings.say(&doubt.to_string());
+    }
+    if files.is_empty() && !listed.is_empty() {
+        bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
+    }
+    Ok((files, fit))
+}
+
+/// When the requests of a file were, and whose they are by its name.
+fn span(place: &Place, file: &ObjectMeta, footer: &Footer) -> Option<Span> {
+    let (first, last) = footer.requests?;
+    let parts: Vec<_> = file.location.parts().map(|part| part.as_ref().to_owned()).collect();
+    let [.., host, boot] = parts.as_slice() else { return None };
+    Some(Span {
+        file: place.name(&file.location),
+        host: host.strip_prefix("host=")?.to_owned(),
+        boot_id: boot.clone(),
+        first: DateTime::from_timestamp_micros(first)?,
+        last: DateTime::from_timestamp_micros(last)?,
+    })
+}
+
+fn register(context: &SessionContext, place: &Place, files: &[ObjectMeta]) -> anyhow::Result<()> {
+    let schema = schema();
+    if files.is_empty() {
+        context.register_table(TABLE, Arc::new(MemTable::try_new(schema, vec![vec![]])?))?;
+        return Ok(());
+    }
+    if place.root().scheme() != "file" {
+        context.register_object_store(place.root(), place.object_store());
+    }
+    let urls: Result<Vec<_>, _> =
+        files.iter().map(|file| ListingTableUrl::try_new(place.url(&file.location), None)).collect();
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+    let config =
+        ListingTableConfig::new_with_multi_paths(urls?).with_listing_options(options).with_schema(schema);
+    context.register_table(TABLE, Arc::new(ListingTable::try_new(config)?))?;
+    Ok(())
+}
+
+/// The columns, texts as views: the engine groups by them without copying.
+fn schema() -> SchemaRef {
+    let schema = softoff_store::schema::arrow_schema();
+    let view = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(schema.fields().iter().map(view).collect::<Vec<_>>()))
+}
+
+/// How often a plan reads the files.
+fn scans(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    leaves(plan).len().try_into().unwrap_or(1)
+}
+
+fn rows_read(plan: &Arc<dyn ExecutionPlan>) -> u64 {
+    let rows = |leaf: &Arc<dyn ExecutionPlan>| leaf.metrics().and_then(|metrics| metrics.output_rows());
+    leaves(plan).iter().filter_map(rows).map(|rows| rows as u64).sum()
+}
+
+fn leaves(plan: &Arc<dyn ExecutionPlan>) -> Vec<Arc<dyn ExecutionPlan>> {
+    let children = plan.children();
+    if children.is_empty() {
+        return vec![Arc::clone(plan)];
+    }
+    children.into_iter().flat_map(leaves).collect()
+}

@@ -1,0 +1,54 @@
+//! `softoff fleet`: how long shutdowns take over many hosts, what costs most, and whether it got worse.
+//!
+//! ```text
+//! journals, exports ─▶ collect ─▶ store ─▶ engine ─▶ groups ─▶ survival ─▶ summary, compare ─▶ people
+//!                      synth ───▶                    counts in                top
+//!                                                    bins
+//! ```
+//!
+//! * [`collect`] brings the records of many hosts together, [`synth`] makes fleets up whose truth is known.
+//! * [`engine`] is DataFusion over the files of the store; [`by`] writes its statements, [`query`] takes yours.
+//! * [`bins`] are the bins that shutdowns are counted into, [`groups`] the counts of each group.
+//! * [`survival`] makes percentiles and differences of the counts, cut-off shutdowns taken into account.
+//! * [`summary`], [`top`] and [`compare`] show them, as [`table`] or JSON.
+
+mod bins;
+mod by;
+mod cli;
+mod collect;
+mod compare;
+mod engine;
+mod groups;
+mod out;
+mod progress;
+mod query;
+mod range;
+mod summary;
+mod survival;
+mod synth;
+mod table;
+mod top;
+mod warn;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("softoff-fleet: {}", softoff_reports::visible(&format!("{error:#}")));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `softoff fleet summary | head` is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

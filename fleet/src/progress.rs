@@ -1,0 +1,69 @@
+//! Progress on stderr: how much is done, how fast, how long it takes yet. Only on a terminal, and only for
+//! what takes more than a second.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Work of this length and less is not worth a word.
+const WORTH_SAYING: Duration = Duration::from_secs(1);
+
+/// A bar that appears when the work turns out to be long, and goes away with it.
+pub struct Progress {
+    bar: ProgressBar,
+    began: Instant,
+}
+
+impl Progress {
+    /// How often it is worth looking.
+    pub const EVERY: Duration = Duration::from_millis(100);
+
+    /// Work on rows.
+    pub fn rows(what: &'static str, total: u64) -> Self {
+        Self::new(what, total, "episodes")
+    }
+
+    /// Work on files.
+    pub fn files(what: &'static str, total: u64) -> Self {
+        Self::new(what, total, "files")
+    }
+
+    fn new(what: &'static str, total: u64, unit: &str) -> Self {
+        let template =
+            format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left");
+        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        bar.set_style(style);
+        bar.set_message(what);
+        Self { bar, began: Instant::now() }
+    }
+
+    /// So much is done.
+    pub fn at(&self, done: u64) {
+        self.appear();
+        self.bar.set_position(done);
+    }
+
+    /// One more is done.
+    pub fn one_more(&self) {
+        self.more(1);
+    }
+
+    /// So much more is done.
+    pub fn more(&self, done: u64) {
+        self.appear();
+        self.bar.inc(done);
+    }
+
+    fn appear(&self) {
+        if self.bar.is_hidden() && self.began.elapsed() > WORTH_SAYING {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
