@@ -102,6 +102,14 @@ fn the_last_look_counts() {
 }
 
 #[test]
+fn what_the_screen_shows_in_the_last_moments_of_a_shutdown_is_not_what_held_it_up() {
+    let story = Story::watched().heard(0.0).measured(0, 70, idle(), QUIET).heard(70.0);
+    let looked = story.looked(20.0, Some(LOG_ON)).looked(70.4, Some("Shutting down"));
+    let episode = looked.s5(71.0).torn_down(71.0).episode();
+    assert_eq!((episode.cause.code, episode.verdict), (Cause::GuestDisplayAsleep, Verdict::Slow));
+}
+
+#[test]
 fn an_update_on_the_screen_is_named_surely_and_its_end_is_the_operators_doing() {
     let at_work = || with_agent().heard(0.0).measured(0, 80, writing(), QUIET);
     let off = at_work().looked(20.0, Some(UPDATING)).s5(80.0).torn_down(80.0).episode();

@@ -270,7 +270,7 @@ impl Expected {
     pub fn at(&self, view: View) -> Self {
         match self.told {
             Some((cause, views)) if views.contains(&view) => {
-                Self { cause, indistinguishable: &[], told: None, ..*self }
+                Self { cause, or: None, indistinguishable: &[], told: None, ..*self }
             }
             _ => *self,
         }

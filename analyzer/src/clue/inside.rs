@@ -5,6 +5,7 @@ use softoff_journal::record::{AgentAnswer, AgentExchange, AgentQuestion, Screen}
 
 use super::{Case, Clue, Kind};
 use crate::episode::{Outcome, Path, Source};
+use crate::limits;
 use crate::outcome::Ender;
 use crate::phases::seconds;
 use crate::run::What;
@@ -33,8 +34,10 @@ pub fn clues(case: &Case<'_>) -> Vec<Clue> {
 }
 
 /// What the last look shows decides: a screen changes as a shutdown goes on. Black counts where no look
-/// showed anything.
+/// showed anything. The last moments of a shutdown that worked show its end, not what had held it up.
 fn screen(case: &Case<'_>, looks: &[(u64, &Screen)]) -> Option<Clue> {
+    let stalled = case.marks.s5.map_or(u64::MAX, |s5| s5.saturating_sub(limits::LONG));
+    let looks = &looks[..looks.partition_point(|(at, _)| *at <= stalled)];
     let (at, last) = *looks.last()?;
     let black = |screen: &Screen| screen.picture.as_ref().is_some_and(|picture| picture.black);
     if looks.iter().all(|(_, screen)| black(screen)) {

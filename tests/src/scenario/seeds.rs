@@ -71,6 +71,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
         Expected {
             or: Some(Cause::GuestAppBlocked),
             ..Expected::new(Outcome::Soft, Cause::GuestSlowServices)
+                .told(Cause::GuestSlowServices, &[View::Guest, View::Screen])
         },
     ),
     Scenario::role(
