@@ -168,6 +168,9 @@ impl Phrase {
         if most == 0 {
             return text.windows(self.codes.len()).any(|stretch| stretch == self.codes);
         }
+        if !self.has_a_piece_in(&text, most) {
+            return false;
+        }
         let most = u32::try_from(most).unwrap_or(0);
         levenshtein_search_simd_with_opts(
             &self.codes,
@@ -179,6 +182,14 @@ impl Phrase {
         )
         .next()
         .is_some()
+    }
+
+    /// Of one piece more than there may be mistakes, one at least is without any: where none stands in the
+    /// text, there is nothing to search for, which is so of almost every screen and much faster.
+    fn has_a_piece_in(&self, text: &[u8], most: usize) -> bool {
+        let length = self.codes.len() / (most + 1);
+        let pieces = self.codes.chunks_exact(length).take(most + 1);
+        pieces.into_iter().any(|piece| text.windows(length).any(|stretch| stretch == piece))
     }
 
     /// Whether the letters are nearly the phrase and nothing else.

@@ -481,6 +481,15 @@ fn loss(risk: &Risk) -> Loss {
     }
 }
 
+/// Who saw it. A look inside stands beside the probe's evidence, not in its place.
+fn seen_by(episode: &Episode) -> &'static str {
+    let probed = episode.evidence.iter().any(|evidence| evidence.source == Source::Probe);
+    match episode.completeness.tier {
+        Tier::Guest if probed => "the probe and evidence from inside the guest",
+        best => tier(best),
+    }
+}
+
 fn coverage(episode: &Episode) -> String {
     let completeness = &episode.completeness;
     let losses =
@@ -499,5 +508,5 @@ fn coverage(episode: &Episode) -> String {
     if episode.is_of_log_alone() {
         return format!("Read in the domain's log alone{clocks}.");
     }
-    format!("Seen by {}; {losses}{clocks}.", tier(completeness.tier))
+    format!("Seen by {}; {losses}{clocks}.", seen_by(episode))
 }

@@ -4,6 +4,7 @@ mod export;
 mod importing;
 mod imports;
 mod journal;
+mod looks;
 mod outputs;
 mod selection;
 mod trouble;

@@ -72,7 +72,7 @@ const SETTINGS: &[(Kind, Cause, &str)] = &[
     (
         Kind::ButtonDarkens,
         Cause::GuestDisplayAsleep,
-        "PBUTTONACTION is 4 (turn off the display) in this guest's power plan: a second press does not help. To have the power button shut it down, run in it: powercfg /setacvalueindex scheme_current sub_buttons pbuttonaction 3, then powercfg /setactive scheme_current.",
+        "PBUTTONACTION is 4 (turn off the display) in this guest's power plan: a press does no more than that. To have the power button shut it down, run in it: powercfg /setacvalueindex scheme_current sub_buttons pbuttonaction 3, then powercfg /setactive scheme_current.",
     ),
 ];
 
