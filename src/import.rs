@@ -20,9 +20,10 @@ pub enum Import {
 impl Import {
     /// Imports into the journal's directory.
     pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         match self {
-            Self::QemuLog(args) => args.run(journal),
-            Self::Evtx(args) => Ok(args.run(journal)),
+            Self::QemuLog(args) => args.run(journal, &host),
+            Self::Evtx(args) => Ok(args.run(journal, &host)),
         }
     }
 }

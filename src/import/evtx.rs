@@ -27,10 +27,9 @@ pub struct Args {
 
 impl Args {
     /// Imports each file; one that is of no use is said, and the others go on.
-    pub fn run(&self, journal: &Path) -> ExitCode {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    pub fn run(&self, journal: &Path, host: &str) -> ExitCode {
         let version = env!("CARGO_PKG_VERSION");
-        let target = Target { journal, version, host: &host, domain: self.domain.as_deref() };
+        let target = Target { journal, version, host, domain: self.domain.as_deref() };
         let mut failed = false;
         for file in &self.files {
             match evtx::import(file, &target) {

@@ -31,9 +31,8 @@ pub struct Args {
 }
 
 impl Args {
-    pub fn run(self, journal: &Path) -> anyhow::Result<ExitCode> {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let target = Target { journal, version: env!("CARGO_PKG_VERSION"), host: &host };
+    pub fn run(self, journal: &Path, host: &str) -> anyhow::Result<ExitCode> {
+        let target = Target { journal, version: env!("CARGO_PKG_VERSION"), host };
         let mut total = Total::default();
         for named in &self.files {
             match logs(named) {
