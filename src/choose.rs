@@ -4,7 +4,8 @@ use anyhow::anyhow;
 use chrono::{DateTime, Utc};
 use clap::Args;
 use softoff_analyzer::Episode;
-use softoff_reports::visible;
+use softoff_journal::Stamp;
+use softoff_reports::{moment, visible};
 
 use crate::episodes::is_finding;
 
@@ -22,11 +23,15 @@ pub struct Filter {
     #[arg(long, value_name = "NAME")]
     domain: Option<String>,
     /// Only shutdowns since TIME: 2026-11-23, "2026-11-23 09:12" (UTC), or so long ago: 2h, 3days
-    #[arg(long, value_name = "TIME", value_parser = crate::since::parse)]
+    #[arg(long, value_name = "TIME", value_parser = since)]
     since: Option<DateTime<Utc>>,
     /// Only shutdowns that were not clean
     #[arg(long)]
     failed: bool,
+}
+
+fn since(text: &str) -> Result<DateTime<Utc>, String> {
+    moment::parse(text, Stamp::now().wall)
 }
 
 impl Filter {

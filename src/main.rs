@@ -18,7 +18,6 @@ mod pictures;
 mod plot;
 mod report;
 mod schema;
-mod since;
 mod trace;
 
 use std::process::ExitCode;

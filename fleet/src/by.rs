@@ -73,7 +73,7 @@ impl By {
 /// Which shutdowns are meant.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Filter {
-    /// Only requests from this time on: 2026-11-23 or "2026-11-23 09:12" (UTC)
+    /// Only requests from this time on: 2026-11-23, "2026-11-23 09:12" (UTC), or so long ago: 2h, 3days
     #[arg(long, value_name = "TIME", value_parser = crate::range::moment)]
     pub since: Option<String>,
     /// Only requests before this time

@@ -1,4 +1,4 @@
-//! The query engine: DataFusion over the files of a store, in bounded memory.
+//! The query engine: DataFusion over the files of a store, in bounded memory, on this machine or a cluster.
 //!
 //! Each file is looked at before it is read: what is cut short, foreign or newer is named in a warning and
 //! left out, and the rest goes on.
@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
@@ -19,7 +20,9 @@ use futures::StreamExt;
 use object_store::ObjectMeta;
 use softoff_store::doubt::{self, Span};
 use softoff_store::{Footer, Place};
+use url::Url;
 
+use crate::cluster::Address;
 use crate::progress::Progress;
 use crate::warn::Warnings;
 
@@ -33,6 +36,7 @@ const AT_A_TIME: usize = 32;
 /// A store, ready to be asked.
 pub struct Engine {
     context: SessionContext,
+    cluster: Option<Address>,
     /// How many episodes there are.
     pub rows: u64,
     /// Whether some of them are made up.
@@ -40,15 +44,30 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens the store that `name` names, with so many MiB for the engine.
-    pub async fn open(name: &str, memory_mib: usize) -> anyhow::Result<Self> {
+    /// Opens the store that `name` names, with so many MiB for the engine, or a cluster to carry it out.
+    pub async fn open(name: &str, memory_mib: usize, cluster: Option<&Address>) -> anyhow::Result<Self> {
         let place = Place::open(name)
             .with_context(|| format!("cannot open the store {name}; name another one with --store"))?;
-        let (files, footers) = fit_files(&place).await?;
-        let context = context(memory_mib)?;
-        register(&context, &place, &files)?;
+        let Files { fit, footers, whole } = fit_files(&place).await?;
+        // There is nothing to send to a cluster for an empty store.
+        let cluster = cluster.filter(|_| !fit.is_empty());
+        let context = match cluster {
+            Some(address) => address.session(config()).await?,
+            None => context(memory_mib)?,
+        };
+        let table = match cluster {
+            // A plan names no more than it must: many thousand files are beyond the length of a message.
+            Some(_) if whole => listing(vec![place.root().clone()], schema(true))?,
+            _ if fit.is_empty() => Arc::new(MemTable::try_new(schema(false), vec![vec![]])?),
+            _ => listing(urls(&place, &fit), schema(cluster.is_some()))?,
+        };
+        if place.root().scheme() != "file" {
+            context.register_object_store(place.root(), place.object_store());
+        }
+        context.register_table(TABLE, table)?;
         let rows = footers.iter().map(|footer| footer.rows).sum();
-        Ok(Self { context, rows, synthetic: footers.iter().any(|footer| footer.synthetic) })
+        let synthetic = footers.iter().any(|footer| footer.synthetic);
+        Ok(Self { context, cluster: cluster.cloned(), rows, synthetic })
     }
 
     /// The answer to a statement, all of it, and the progress on the way.
@@ -72,49 +91,74 @@ impl Engine {
     pub async fn collect(&self, frame: DataFrame) -> anyhow::Result<Vec<RecordBatch>> {
         let plan = frame.create_physical_plan().await.context("the query cannot be planned")?;
         let mut stream = execute_stream(Arc::clone(&plan), self.context.task_ctx())?;
-        let progress = Progress::rows("reading", self.rows * scans(&plan));
+        let progress = match &self.cluster {
+            // It does not say how far it is.
+            Some(_) => Progress::waiting("the cluster counts"),
+            None => Progress::rows("reading", self.rows * scans(&plan)),
+        };
         let mut tick = tokio::time::interval(Progress::EVERY);
         let mut batches = Vec::new();
         loop {
             tokio::select! {
                 next = stream.next() => match next {
-                    Some(batch) => batches.push(batch.context(
-                        "the query failed while it read; if a file is damaged inside, export it again",
-                    )?),
+                    Some(batch) => batches.push(batch.with_context(|| self.failure())?),
                     None => return Ok(batches),
                 },
                 _ = tick.tick() => progress.at(rows_read(&plan)),
             }
         }
     }
+
+    fn failure(&self) -> String {
+        const DAMAGED: &str = "if a file is damaged inside, export it again";
+        match &self.cluster {
+            Some(address) => format!(
+                "the query failed at {address}; each of its machines must find the store under the same name; {DAMAGED}"
+            ),
+            None => format!("the query failed while it read; {DAMAGED}"),
+        }
+    }
 }
 
-fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
+fn config() -> SessionConfig {
     let mut config = SessionConfig::new().with_information_schema(true);
     let options = config.options_mut();
     // The footers were read once already, and no plan here gains from statistics of whole files.
     options.execution.collect_statistics = false;
     options.execution.parquet.pushdown_filters = true;
+    // A store may stand anywhere below the directory that is named.
+    options.execution.listing_table_ignore_subdirectory = false;
     options.execution.time_zone = Some("UTC".to_owned());
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_mib << 20, 1.0).build_arc()?;
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    config
 }
 
-/// The files that can be read, in the order of their names.
-async fn fit_files(place: &Place) -> anyhow::Result<(Vec<ObjectMeta>, Vec<Footer>)> {
+fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
+    let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_mib << 20, 1.0).build_arc()?;
+    Ok(SessionContext::new_with_config_rt(config(), runtime))
+}
+
+/// The files of a store that can be read, in the order of their names.
+struct Files {
+    fit: Vec<ObjectMeta>,
+    footers: Vec<Footer>,
+    /// Whether these are all that there are.
+    whole: bool,
+}
+
+async fn fit_files(place: &Place) -> anyhow::Result<Files> {
     let listed = place.list().await?;
     let progress = Progress::files("opening", listed.len() as u64);
     let looked = futures::stream::iter(&listed).map(|file| place.footer(file)).buffered(AT_A_TIME);
     let footers: Vec<_> = looked.inspect(|_| progress.one_more()).collect().await;
     drop(progress);
     let mut warnings = Warnings::new("files left out");
-    let (mut files, mut fit, mut spans) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut fit, mut fit_footers, mut spans) = (Vec::new(), Vec::new(), Vec::new());
     for (file, footer) in listed.iter().zip(footers) {
         match footer {
             Ok(footer) => {
                 spans.extend(span(place, file, &footer));
-                files.push(file.clone());
-                fit.push(footer);
+                fit.push(file.clone());
+                fit_footers.push(footer);
             }
             Err(unfit) => warnings.say(&format!("{}: {unfit}; left out", place.name(&file.location))),
         }
@@ -124,10 +168,10 @@ async fn fit_files(place: &Place) -> anyhow::Result<(Vec<ObjectMeta>, Vec<Footer
     for doubt in doubt::doubts(&spans, Utc::now()) {
         warnings.say(&doubt.to_string());
     }
-    if files.is_empty() && !listed.is_empty() {
+    if fit.is_empty() && !listed.is_empty() {
         bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
     }
-    Ok((files, fit))
+    Ok(Files { whole: fit.len() == listed.len(), fit, footers: fit_footers })
 }
 
 /// When the requests of a file were, and whose they are by its name.
@@ -144,27 +188,26 @@ fn span(place: &Place, file: &ObjectMeta, footer: &Footer) -> Option<Span> {
     })
 }
 
-fn register(context: &SessionContext, place: &Place, files: &[ObjectMeta]) -> anyhow::Result<()> {
-    let schema = schema();
-    if files.is_empty() {
-        context.register_table(TABLE, Arc::new(MemTable::try_new(schema, vec![vec![]])?))?;
-        return Ok(());
-    }
-    if place.root().scheme() != "file" {
-        context.register_object_store(place.root(), place.object_store());
-    }
-    let urls: Result<Vec<_>, _> =
-        files.iter().map(|file| ListingTableUrl::try_new(place.url(&file.location), None)).collect();
+fn urls(place: &Place, files: &[ObjectMeta]) -> Vec<Url> {
+    files.iter().map(|file| place.url(&file.location)).collect()
+}
+
+/// The files at some URLs, or below them, as one table.
+fn listing(urls: Vec<Url>, schema: SchemaRef) -> anyhow::Result<Arc<dyn TableProvider>> {
+    let urls: Result<Vec<_>, _> = urls.into_iter().map(|url| ListingTableUrl::try_new(url, None)).collect();
     let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
     let config =
         ListingTableConfig::new_with_multi_paths(urls?).with_listing_options(options).with_schema(schema);
-    context.register_table(TABLE, Arc::new(ListingTable::try_new(config)?))?;
-    Ok(())
+    Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
-/// The columns, texts as views: the engine groups by them without copying.
-fn schema() -> SchemaRef {
+/// The columns. On this machine texts are views, by which the engine groups without copying; what goes from
+/// machine to machine would take whole buffers of views along.
+fn schema(on_a_cluster: bool) -> SchemaRef {
     let schema = softoff_store::schema::arrow_schema();
+    if on_a_cluster {
+        return schema;
+    }
     let view = |field: &Arc<Field>| match field.data_type() {
         DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
         _ => Arc::clone(field),

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! * [`collect`] brings the records of many hosts together, [`synth`] makes fleets up whose truth is known.
-//! * [`engine`] is DataFusion over the files of the store; [`by`] writes its statements, [`query`] takes yours.
+//! * [`engine`] is DataFusion over the files of the store, on this machine or a [`cluster`]; [`by`] writes its statements, [`query`] takes yours.
 //! * [`bins`] are the bins that shutdowns are counted into, [`groups`] the counts of each group.
 //! * [`survival`] makes percentiles and differences of the counts, cut-off shutdowns taken into account.
 //! * [`summary`], [`top`] and [`compare`] show them, as [`table`] or JSON.
@@ -15,6 +15,7 @@
 mod bins;
 mod by;
 mod cli;
+mod cluster;
 mod collect;
 mod compare;
 mod engine;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use clap::ValueEnum;
 
+use crate::cluster::Address;
 use crate::engine::{self, Engine};
 
 /// The store, and what it may cost to ask it.
@@ -15,12 +16,15 @@ pub struct Store {
     /// Memory the query engine may use, in MiB; beyond it, it uses the disk
     #[arg(long, value_name = "MIB", default_value_t = engine::MEMORY_MIB)]
     memory: usize,
+    /// Let a Ballista cluster carry the queries out: the address of its scheduler
+    #[arg(long, value_name = "df://HOST:PORT", env = "SOFTOFF_CLUSTER")]
+    cluster: Option<Address>,
 }
 
 impl Store {
     /// Opens it; an empty one is said.
     pub async fn open(&self) -> anyhow::Result<Engine> {
-        let engine = Engine::open(&self.store, self.memory).await?;
+        let engine = Engine::open(&self.store, self.memory, self.cluster.as_ref()).await?;
         if engine.rows == 0 {
             eprintln!(
                 "softoff-fleet: no episodes in {}; `softoff export --format parquet` and `softoff fleet collect` \

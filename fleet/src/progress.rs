@@ -28,11 +28,20 @@ impl Progress {
         Self::new(what, total, "files")
     }
 
+    /// Work that does not tell how far it is.
+    pub fn waiting(what: &'static str) -> Self {
+        Self::styled(what, None, "{spinner} {msg}, {elapsed} so far")
+    }
+
     fn new(what: &'static str, total: u64, unit: &str) -> Self {
         let template =
             format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left");
-        let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
+        Self::styled(what, Some(total), &template)
+    }
+
+    fn styled(what: &'static str, total: Option<u64>, template: &str) -> Self {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_style(style);
         bar.set_message(what);
         Self { bar, began: Instant::now() }

@@ -1,10 +1,11 @@
 //! Stretches of time as people type them.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
+use softoff_reports::moment;
 
 /// A moment, as SQL writes it.
 pub fn moment(text: &str) -> Result<String, String> {
-    read(text).map(written).ok_or_else(|| "expected 2026-11-23 or \"2026-11-23 09:12\" (UTC)".to_owned())
+    moment::parse(text, Utc::now()).map(written)
 }
 
 /// A stretch of time: from (inclusive) until (exclusive), as SQL writes them.
@@ -30,26 +31,17 @@ pub fn range(text: &str) -> Result<Range, String> {
     let expected =
         || "expected 2026-11-01..2026-11-14 (the last day counts), 2026-11-15.. or 2026-11-20".to_owned();
     let (from, until) = text.split_once("..").unwrap_or((text, text));
-    let side = |text: &str| if text.is_empty() { Some(None) } else { read(text).map(Some) };
-    let (from, until) = side(from).zip(side(until)).ok_or_else(expected)?;
-    let until = until.map(|time| if is_day(time) { time + Days::new(1) } else { time });
+    let from = side(from, moment::absolute).ok_or_else(expected)?;
+    let until = side(until, moment::end).ok_or_else(expected)?;
     if (from.is_none() && until.is_none()) || from.zip(until).is_some_and(|(from, until)| from >= until) {
         return Err(expected());
     }
     Ok(Range { name: text.to_owned(), from: from.map(written), until: until.map(written) })
 }
 
-fn is_day(time: DateTime<Utc>) -> bool {
-    time.time() == chrono::NaiveTime::MIN
-}
-
-fn read(text: &str) -> Option<DateTime<Utc>> {
-    const WITH_TIME: [&str; 4] =
-        ["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
-    let zoned = DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).ok();
-    let time = || WITH_TIME.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    let date = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
-    zoned.or_else(|| time().or_else(date).map(|time| time.and_utc()))
+/// One side of a range, which may be left open; `None` where it is no moment.
+fn side(text: &str, read: fn(&str) -> Option<DateTime<Utc>>) -> Option<Option<DateTime<Utc>>> {
+    if text.is_empty() { Some(None) } else { read(text).map(Some) }
 }
 
 fn written(time: DateTime<Utc>) -> String {
@@ -67,6 +59,8 @@ mod tests {
             sql,
             "requested_at >= TIMESTAMP '2026-11-01T00:00:00Z' AND requested_at < TIMESTAMP '2026-11-15T00:00:00Z'"
         );
+        let until_midnight = range("2026-11-01..2026-11-14 00:00").expect("a range").sql();
+        assert!(until_midnight.ends_with("< TIMESTAMP '2026-11-14T00:00:00Z'"), "a time is itself");
         assert_eq!(
             range("2026-11-01"),
             range("2026-11-01..2026-11-01").map(|range| Range { name: "2026-11-01".into(), ..range })

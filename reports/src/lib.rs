@@ -20,6 +20,7 @@ pub mod explain;
 mod guest;
 mod json;
 mod list;
+pub mod moment;
 mod page;
 mod pictures;
 pub mod plot;
