@@ -63,7 +63,8 @@ impl Address {
 
     /// Ballista's own error for an address where nobody listens is no help.
     async fn knock(&self) -> anyhow::Result<()> {
-        let failed = || format!("cannot reach a Ballista scheduler at {self}; is ballista-scheduler running there?");
+        let failed =
+            || format!("cannot reach a Ballista scheduler at {self}; is ballista-scheduler running there?");
         let connection = TcpStream::connect((self.host.trim_matches(['[', ']']), self.port));
         let connected = tokio::time::timeout(PATIENCE, connection).await.with_context(failed)?;
         connected.map(drop).with_context(failed)
@@ -84,7 +85,9 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_told_what_one_is() {
-        for text in ["", "localhost:50050", "http://localhost:50050", "df://", "df://host:port", "df://host/jobs"] {
+        for text in
+            ["", "localhost:50050", "http://localhost:50050", "df://", "df://host:port", "df://host/jobs"]
+        {
             let error = text.parse::<Address>().expect_err(text);
             assert!(error.contains("df://HOST:PORT"), "{text}");
         }

@@ -1,12 +1,8 @@
 //! The query engine: DataFusion over the files of a store, in bounded memory, on this machine or a cluster.
-//!
-//! Each file is looked at before it is read: what is cut short, foreign or newer is named in a warning and
-//! left out, and the rest goes on.
 
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
+use anyhow::Context;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
@@ -18,25 +14,24 @@ use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 use futures::StreamExt;
 use object_store::ObjectMeta;
-use softoff_store::doubt::{self, Span};
-use softoff_store::{Footer, Place};
+use softoff_store::Place;
 use url::Url;
 
 use crate::cluster::Address;
+use crate::files::{self, Files};
 use crate::progress::Progress;
-use crate::warn::Warnings;
 
 /// The name of the table in SQL.
 pub const TABLE: &str = "episodes";
 /// Memory the engine may use unless it is told otherwise, in MiB; beyond it, it spills to disk.
 pub const MEMORY_MIB: usize = 2048;
-/// Footers that are fetched at a time.
-const AT_A_TIME: usize = 32;
 
 /// A store, ready to be asked.
 pub struct Engine {
     context: SessionContext,
     cluster: Option<Address>,
+    place: Place,
+    files: Vec<ObjectMeta>,
     /// How many episodes there are.
     pub rows: u64,
     /// Whether some of them are made up.
@@ -48,7 +43,7 @@ impl Engine {
     pub async fn open(name: &str, memory_mib: usize, cluster: Option<&Address>) -> anyhow::Result<Self> {
         let place = Place::open(name)
             .with_context(|| format!("cannot open the store {name}; name another one with --store"))?;
-        let Files { fit, footers, whole } = fit_files(&place).await?;
+        let Files { fit, footers, whole } = files::look(&place).await?;
         // There is nothing to send to a cluster for an empty store.
         let cluster = cluster.filter(|_| !fit.is_empty());
         let context = match cluster {
@@ -67,7 +62,7 @@ impl Engine {
         context.register_table(TABLE, table)?;
         let rows = footers.iter().map(|footer| footer.rows).sum();
         let synthetic = footers.iter().any(|footer| footer.synthetic);
-        Ok(Self { context, cluster: cluster.cloned(), rows, synthetic })
+        Ok(Self { context, cluster: cluster.cloned(), place, files: fit, rows, synthetic })
     }
 
     /// The answer to a statement, all of it, and the progress on the way.
@@ -101,7 +96,11 @@ impl Engine {
         loop {
             tokio::select! {
                 next = stream.next() => match next {
-                    Some(batch) => batches.push(batch.with_context(|| self.failure())?),
+                    Some(Ok(batch)) => batches.push(batch),
+                    Some(Err(error)) => {
+                        drop(progress);
+                        return Err(anyhow::Error::from(error).context(self.failure().await));
+                    }
                     None => return Ok(batches),
                 },
                 _ = tick.tick() => progress.at(rows_read(&plan)),
@@ -109,13 +108,18 @@ impl Engine {
         }
     }
 
-    fn failure(&self) -> String {
-        const DAMAGED: &str = "if a file is damaged inside, export it again";
-        match &self.cluster {
-            Some(address) => format!(
-                "the query failed at {address}; each of its machines must find the store under the same name; {DAMAGED}"
+    /// What can be said of a query that failed: which files are damaged, if any are.
+    async fn failure(&self) -> String {
+        let damaged = files::damaged(&self.place, &self.files).await;
+        match (&self.cluster, damaged.is_empty()) {
+            (_, false) => format!(
+                "the query failed over damaged files; export them again or take them away: {}",
+                damaged.join("; ")
             ),
-            None => format!("the query failed while it read; {DAMAGED}"),
+            (Some(address), true) => format!(
+                "the query failed at {address}; each of its machines must find the store under the same name"
+            ),
+            (None, true) => "the query failed while it read".to_owned(),
         }
     }
 }
@@ -135,57 +139,6 @@ fn config() -> SessionConfig {
 fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
     let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_mib << 20, 1.0).build_arc()?;
     Ok(SessionContext::new_with_config_rt(config(), runtime))
-}
-
-/// The files of a store that can be read, in the order of their names.
-struct Files {
-    fit: Vec<ObjectMeta>,
-    footers: Vec<Footer>,
-    /// Whether these are all that there are.
-    whole: bool,
-}
-
-async fn fit_files(place: &Place) -> anyhow::Result<Files> {
-    let listed = place.list().await?;
-    let progress = Progress::files("opening", listed.len() as u64);
-    let looked = futures::stream::iter(&listed).map(|file| place.footer(file)).buffered(AT_A_TIME);
-    let footers: Vec<_> = looked.inspect(|_| progress.one_more()).collect().await;
-    drop(progress);
-    let mut warnings = Warnings::new("files left out");
-    let (mut fit, mut fit_footers, mut spans) = (Vec::new(), Vec::new(), Vec::new());
-    for (file, footer) in listed.iter().zip(footers) {
-        match footer {
-            Ok(footer) => {
-                spans.extend(span(place, file, &footer));
-                fit.push(file.clone());
-                fit_footers.push(footer);
-            }
-            Err(unfit) => warnings.say(&format!("{}: {unfit}; left out", place.name(&file.location))),
-        }
-    }
-    drop(warnings);
-    let mut warnings = Warnings::new("doubts of this kind");
-    for doubt in doubt::doubts(&spans, Utc::now()) {
-        warnings.say(&doubt.to_string());
-    }
-    if fit.is_empty() && !listed.is_empty() {
-        bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
-    }
-    Ok(Files { whole: fit.len() == listed.len(), fit, footers: fit_footers })
-}
-
-/// When the requests of a file were, and whose they are by its name.
-fn span(place: &Place, file: &ObjectMeta, footer: &Footer) -> Option<Span> {
-    let (first, last) = footer.requests?;
-    let parts: Vec<_> = file.location.parts().map(|part| part.as_ref().to_owned()).collect();
-    let [.., host, boot] = parts.as_slice() else { return None };
-    Some(Span {
-        file: place.name(&file.location),
-        host: host.strip_prefix("host=")?.to_owned(),
-        boot_id: boot.clone(),
-        first: DateTime::from_timestamp_micros(first)?,
-        last: DateTime::from_timestamp_micros(last)?,
-    })
 }
 
 fn urls(place: &Place, files: &[ObjectMeta]) -> Vec<Url> {

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! * [`collect`] brings the records of many hosts together, [`synth`] makes fleets up whose truth is known.
-//! * [`engine`] is DataFusion over the files of the store, on this machine or a [`cluster`]; [`by`] writes its statements, [`query`] takes yours.
+//! * [`files`] are those of the store, [`engine`] is DataFusion over them, on this machine or a [`cluster`];
+//!   [`by`] writes its statements, [`query`] takes yours.
 //! * [`bins`] are the bins that shutdowns are counted into, [`groups`] the counts of each group.
 //! * [`survival`] makes percentiles and differences of the counts, cut-off shutdowns taken into account.
 //! * [`summary`], [`top`] and [`compare`] show them, as [`table`] or JSON.
@@ -19,6 +20,7 @@ mod cluster;
 mod collect;
 mod compare;
 mod engine;
+mod files;
 mod groups;
 mod out;
 mod progress;

@@ -169,6 +169,20 @@ fn the_same_seed_makes_the_same_fleet_and_nothing_comes_among_what_is_there() {
 }
 
 #[test]
+fn a_file_that_is_damaged_inside_is_named_when_a_query_fails_over_it() {
+    let dir = small();
+    let all = files(&dir.path().join("store"));
+    let mut bytes = fs::read(&all[3]).expect("read");
+    let middle = bytes.len() / 2;
+    bytes[4..middle].fill(0xff);
+    fs::write(&all[3], bytes).expect("damaged");
+    let ended = fleet(dir.path(), &["summary"]);
+    let name = all[3].strip_prefix(dir.path()).expect("below").display().to_string();
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains(&format!("{name}: damaged inside")), "{}", ended.stderr);
+}
+
+#[test]
 fn files_that_are_cut_short_or_foreign_are_named_and_the_rest_goes_on() {
     let dir = small();
     let store = dir.path().join("store");

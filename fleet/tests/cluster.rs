@@ -148,8 +148,11 @@ fn a_cluster_answers_as_this_machine_does() {
         &["top"],
         &["compare", "--by", "qemu.version"],
         &["compare", "--before", "2026-01-01..2026-01-05", "--after", "2026-01-06.."],
-        &["query", "SELECT cause, median(duration_seconds) AS median, count(*) AS n, min(requested_at) AS first \
-           FROM episodes GROUP BY cause ORDER BY n DESC, cause"],
+        &[
+            "query",
+            "SELECT cause, median(duration_seconds) AS median, count(*) AS n, min(requested_at) AS first \
+           FROM episodes GROUP BY cause ORDER BY n DESC, cause",
+        ],
     ];
     for question in questions {
         let ask = [question, &["--format", "json"]].concat();

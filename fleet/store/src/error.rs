@@ -51,6 +51,9 @@ pub enum Unfit {
     /// A column is missing or of another type.
     #[error("it says it is softoff's, but its column {0} is missing or of another type")]
     Column(String),
+    /// Its end is whole, something before it is not.
+    #[error("damaged inside ({0})")]
+    Damaged(String),
     /// The place refused.
     #[error("cannot be read ({0})")]
     Unreadable(String),

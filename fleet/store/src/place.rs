@@ -141,6 +141,13 @@ impl Place {
         }
     }
 
+    /// Reads all of a file and keeps nothing: damage inside it shows nowhere else.
+    pub async fn read_through(&self, file: &ObjectMeta) -> Result<(), Unfit> {
+        let unreadable = |error: object_store::Error| Unfit::Unreadable(error.to_string());
+        let found = self.store.get(&self.at(&file.location)).await.map_err(unreadable)?;
+        crate::file::read_through(found.bytes().await.map_err(unreadable)?)
+    }
+
     async fn tail(&self, file: &ObjectMeta, wanted: u64) -> Result<Bytes, Unfit> {
         let range = GetRange::Bounded(file.size.saturating_sub(wanted)..file.size);
         if file.size == 0 {

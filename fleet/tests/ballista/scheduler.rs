@@ -11,7 +11,8 @@ use clap::Parser;
 const STACK: usize = 32 << 20;
 
 fn main() -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build()?;
     runtime.block_on(async {
         let options = Config::parse();
         let address = format!("{}:{}", options.bind_host, options.bind_port).parse()?;

@@ -1,5 +1,4 @@
 use arrow_array::Array;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::*;
 use crate::row::tests::row;
@@ -85,4 +84,13 @@ fn a_file_that_lacks_a_column_is_told_with_the_column() {
     writer.write(&batch).expect("written");
     let found = footer(&writer.into_inner().expect("closed"));
     assert!(matches!(found, Err(Tail::Unfit(Unfit::Column(name))) if name == "censored"));
+}
+
+#[test]
+fn damage_inside_a_file_shows_when_all_of_it_is_read() {
+    let mut bytes = encode(rows(20)).expect("encoded");
+    assert!(read_through(Bytes::from(bytes.clone())).is_ok());
+    bytes[4..64].fill(0xff);
+    assert!(footer(&bytes).is_ok(), "its end is whole");
+    assert!(matches!(read_through(Bytes::from(bytes)), Err(Unfit::Damaged(_))));
 }

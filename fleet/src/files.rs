@@ -1,0 +1,86 @@
+//! The files of a store: which of them can be read, and which are damaged.
+
+use anyhow::bail;
+use chrono::{DateTime, Utc};
+use futures::StreamExt;
+use object_store::ObjectMeta;
+use softoff_store::doubt::{self, Span};
+use softoff_store::{Footer, Place};
+
+use crate::progress::Progress;
+use crate::warn::Warnings;
+
+/// Footers that are fetched at a time.
+const AT_A_TIME: usize = 32;
+/// Damaged files that are named.
+const NAMED: usize = 5;
+
+/// The files of a store that can be read, in the order of their names.
+pub struct Files {
+    /// Those that can be read.
+    pub fit: Vec<ObjectMeta>,
+    /// What they say of themselves.
+    pub footers: Vec<Footer>,
+    /// Whether these are all that there are.
+    pub whole: bool,
+}
+
+/// Looks at the footer of each file; what is unfit is named and left out, and what cannot be right is said.
+pub async fn look(place: &Place) -> anyhow::Result<Files> {
+    let listed = place.list().await?;
+    let progress = Progress::files("opening", listed.len() as u64);
+    let looked = futures::stream::iter(&listed).map(|file| place.footer(file)).buffered(AT_A_TIME);
+    let footers: Vec<_> = looked.inspect(|_| progress.one_more()).collect().await;
+    drop(progress);
+    let mut warnings = Warnings::new("files left out");
+    let (mut fit, mut fit_footers, mut spans) = (Vec::new(), Vec::new(), Vec::new());
+    for (file, footer) in listed.iter().zip(footers) {
+        match footer {
+            Ok(footer) => {
+                spans.extend(span(place, file, &footer));
+                fit.push(file.clone());
+                fit_footers.push(footer);
+            }
+            Err(unfit) => warnings.say(&format!("{}: {unfit}; left out", place.name(&file.location))),
+        }
+    }
+    drop(warnings);
+    let mut warnings = Warnings::new("doubts of this kind");
+    for doubt in doubt::doubts(&spans, Utc::now()) {
+        warnings.say(&doubt.to_string());
+    }
+    if fit.is_empty() && !listed.is_empty() {
+        bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
+    }
+    Ok(Files { whole: fit.len() == listed.len(), fit, footers: fit_footers })
+}
+
+/// When the requests of a file were, and whose they are by its name.
+fn span(place: &Place, file: &ObjectMeta, footer: &Footer) -> Option<Span> {
+    let (first, last) = footer.requests?;
+    let parts: Vec<_> = file.location.parts().map(|part| part.as_ref().to_owned()).collect();
+    let [.., host, boot] = parts.as_slice() else { return None };
+    Some(Span {
+        file: place.name(&file.location),
+        host: host.strip_prefix("host=")?.to_owned(),
+        boot_id: boot.clone(),
+        first: DateTime::from_timestamp_micros(first)?,
+        last: DateTime::from_timestamp_micros(last)?,
+    })
+}
+
+/// Those of the files whose insides cannot be read, by name with the reason. Reads all of them.
+pub async fn damaged(place: &Place, files: &[ObjectMeta]) -> Vec<String> {
+    let progress = Progress::files("looking for what is damaged", files.len() as u64);
+    let mut damaged = Vec::new();
+    for file in files {
+        if let Err(unfit) = place.read_through(file).await {
+            damaged.push(format!("{}: {unfit}", place.name(&file.location)));
+        }
+        progress.one_more();
+        if damaged.len() == NAMED {
+            break;
+        }
+    }
+    damaged
+}
