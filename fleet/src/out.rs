@@ -11,8 +11,8 @@ use crate::engine::{self, Engine};
 #[derive(Debug, Clone, clap::Args)]
 pub struct Store {
     /// The store: a directory, or a URL
-    #[arg(long, value_name = "DIR|URL", env = "SOFTOFF_STORE", default_value = "softoff-store")]
-    pub store: String,
+    #[arg(long = "store", value_name = "DIR|URL", env = "SOFTOFF_STORE", default_value = "softoff-store")]
+    place: String,
     /// Memory the query engine may use, in MiB; beyond it, it uses the disk
     #[arg(long, value_name = "MIB", default_value_t = engine::MEMORY_MIB)]
     memory: usize,
@@ -24,12 +24,12 @@ pub struct Store {
 impl Store {
     /// Opens it; an empty one is said.
     pub async fn open(&self) -> anyhow::Result<Engine> {
-        let engine = Engine::open(&self.store, self.memory, self.cluster.as_ref()).await?;
+        let engine = Engine::open(&self.place, self.memory, self.cluster.as_ref()).await?;
         if engine.rows == 0 {
             eprintln!(
                 "softoff-fleet: no episodes in {}; `softoff export --format parquet` and `softoff fleet collect` \
                  put them there",
-                softoff_reports::visible(&self.store)
+                softoff_reports::visible(&self.place)
             );
         }
         Ok(engine)

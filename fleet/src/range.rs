@@ -31,17 +31,17 @@ pub fn range(text: &str) -> Result<Range, String> {
     let expected =
         || "expected 2026-11-01..2026-11-14 (the last day counts), 2026-11-15.. or 2026-11-20".to_owned();
     let (from, until) = text.split_once("..").unwrap_or((text, text));
-    let from = side(from, moment::absolute).ok_or_else(expected)?;
-    let until = side(until, moment::end).ok_or_else(expected)?;
+    let from = side(from, moment::absolute).map_err(|()| expected())?;
+    let until = side(until, moment::end).map_err(|()| expected())?;
     if (from.is_none() && until.is_none()) || from.zip(until).is_some_and(|(from, until)| from >= until) {
         return Err(expected());
     }
     Ok(Range { name: text.to_owned(), from: from.map(written), until: until.map(written) })
 }
 
-/// One side of a range, which may be left open; `None` where it is no moment.
-fn side(text: &str, read: fn(&str) -> Option<DateTime<Utc>>) -> Option<Option<DateTime<Utc>>> {
-    if text.is_empty() { Some(None) } else { read(text).map(Some) }
+/// One side of a range, which may be left open.
+fn side(text: &str, read: fn(&str) -> Option<DateTime<Utc>>) -> Result<Option<DateTime<Utc>>, ()> {
+    if text.is_empty() { Ok(None) } else { read(text).map(Some).ok_or(()) }
 }
 
 fn written(time: DateTime<Utc>) -> String {
