@@ -23,22 +23,15 @@ mod trace;
 use std::process::ExitCode;
 
 use clap::Parser;
+use softoff_reports::{failure, is_broken_pipe};
 
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("softoff: {error:#}");
+            eprintln!("softoff: {}", failure(error.as_ref()));
             ExitCode::from(2)
         }
     }
-}
-
-/// `softoff list | head` is no error.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

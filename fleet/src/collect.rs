@@ -15,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use softoff_analyzer::Episode;
 use softoff_journal::Reader;
+use softoff_reports::failure;
 use softoff_store::export::{self, Before, Written};
 use softoff_store::{Place, Row};
 
@@ -72,7 +73,7 @@ impl Args {
                 Ok(()) => tally.sources += 1,
                 Err(error) => {
                     tally.bad += 1;
-                    bad.say(&format!("{}: {error:#}; the rest goes on", path.display()));
+                    bad.say(&format!("{}: {}; the rest goes on", path.display(), failure(error.as_ref())));
                 }
             }
             progress.one_more();
@@ -106,7 +107,7 @@ impl Args {
                 }
                 Err(error) => {
                     tally.bad += 1;
-                    bad.say(&format!("{}: {error:#}", path.display()));
+                    bad.say(&format!("{}: {}", path.display(), failure(error.as_ref())));
                 }
             }
         }

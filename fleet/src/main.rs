@@ -36,22 +36,15 @@ mod warn;
 use std::process::ExitCode;
 
 use clap::Parser;
+use softoff_reports::{failure, is_broken_pipe, visible};
 
 fn main() -> ExitCode {
     match cli::Cli::parse().run() {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("softoff-fleet: {}", softoff_reports::visible(&format!("{error:#}")));
+            eprintln!("softoff-fleet: {}", visible(&failure(error.as_ref())));
             ExitCode::from(2)
         }
     }
-}
-
-/// `softoff fleet summary | head` is no error.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -17,6 +17,7 @@
 
 pub mod causes;
 pub mod explain;
+mod failure;
 mod guest;
 mod json;
 mod list;
@@ -29,6 +30,7 @@ mod story;
 pub mod units;
 mod visible;
 
+pub use failure::{failure, is_broken_pipe};
 pub use json::{to_json, to_json_line};
 pub use list::list;
 pub use page::{page, page_with};
