@@ -119,15 +119,25 @@ fn counted(group: &str, outcome: &str, seconds: &str, censored: &str, filter: &s
     )
 }
 
-/// A phase is cut off where the shutdown is and no later phase was reached.
+/// The first of the phases that a hard stop goes through as well: QEMU's end, and libvirt's release.
+const TEARDOWN: usize = 4;
+
 fn phases(filter: &str) -> String {
     let phase = |(index, (name, column)): (usize, &(&str, &str))| {
-        let later = PHASES[index + 1..].iter().map(|(_, later)| format!("{later} IS NULL"));
-        let cut_off = ["censored".to_owned()].into_iter().chain(later).collect::<Vec<_>>().join(" AND ");
         let filter = format!("{column} IS NOT NULL AND {filter}");
-        counted(&format!("'{name}'"), "outcome", column, &format!("({cut_off})"), &filter)
+        counted(&format!("'{name}'"), "outcome", column, &format!("({})", cut_off(index)), &filter)
     };
     PHASES.iter().enumerate().map(phase).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Whether the end of a phase was not seen: the phase that a guest was in when its shutdown was cut off, as no
+/// later one of its own was reached. What comes after that ends whatever became of the guest.
+fn cut_off(phase: usize) -> String {
+    if phase >= TEARDOWN {
+        return "outcome = 'pending'".to_owned();
+    }
+    let later = PHASES[phase + 1..TEARDOWN].iter().map(|(_, later)| format!("{later} IS NULL"));
+    ["censored".to_owned()].into_iter().chain(later).collect::<Vec<_>>().join(" AND ")
 }
 
 #[cfg(test)]
@@ -146,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_is_cut_off_only_where_no_later_one_was_reached() {
-        let statement = statement(By::Phase, "TRUE");
-        assert_eq!(statement.matches("UNION ALL").count(), 5);
-        assert!(statement.contains("(censored AND teardown_seconds IS NULL AND release_seconds IS NULL)"));
-        assert!(statement.contains("(censored) AS censored"), "nothing comes after the last one");
+    fn a_phase_is_cut_off_where_the_guest_reached_no_later_one_although_qemu_did() {
+        assert_eq!(statement(By::Phase, "TRUE").matches("UNION ALL").count(), 5);
+        assert_eq!(cut_off(2), "censored AND poweroff_seconds IS NULL");
+        assert_eq!(cut_off(3), "censored", "nothing of the guest's own comes after it");
+        assert_eq!(cut_off(5), "outcome = 'pending'", "libvirt releases a destroyed domain too");
     }
 }

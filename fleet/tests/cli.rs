@@ -134,6 +134,22 @@ fn the_planted_regression_is_found_and_a_time_without_one_raises_no_alarm() {
 }
 
 #[test]
+fn the_phase_in_which_a_recorded_guest_was_cut_off_is_no_end() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/../src/demo");
+    assert_eq!(fleet(dir.path(), &["collect", demo]).code, 0);
+    let phases = json(dir.path(), &["summary", "--by", "phase", "--format", "json"]);
+    let counts = |name: &str| {
+        let groups = phases["groups"].as_array().expect("phases");
+        let found = groups.iter().find(|group| group["name"] == name).expect(name);
+        (found["timed"].as_u64().expect("a count"), found["censored"].as_u64().expect("a count"))
+    };
+    // One guest went through all, one was cut off while it ignored the request, one before that reached it.
+    assert_eq!((counts("deliver"), counts("notice")), ((3, 1), (2, 0)));
+    assert_eq!((counts("guest"), counts("teardown")), ((2, 1), (3, 0)));
+}
+
+#[test]
 fn phases_hosts_and_days_can_be_divided_by_and_top_names_what_costs_most() {
     let (dir, truth) = large();
     let phases = json(dir.path(), &["summary", "--by", "phase", "--format", "json"]);
