@@ -57,8 +57,30 @@ impl Output {
         }
     }
 
+    /// Lets everybody read the file, whatever the umask: other users' programs wait for it.
+    pub fn readable_by_all(self) -> anyhow::Result<Self> {
+        if let Self::File(path, file) = &self {
+            let failed = || format!("cannot let others read {}", visible(&path.display().to_string()));
+            file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(failed)?;
+        }
+        Ok(self)
+    }
+
     /// Writes all of `bytes` and says on stderr where they are.
     pub fn write(self, bytes: &[u8]) -> anyhow::Result<()> {
+        let place = match &self {
+            Self::File(path, _) => Some(path.clone()),
+            Self::Stdout | Self::Stream(..) => None,
+        };
+        self.write_quietly(bytes)?;
+        if let Some(path) = place {
+            eprintln!("softoff: wrote {}", visible(&path.display().to_string()));
+        }
+        Ok(())
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write_quietly(self, bytes: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::Stdout => io::stdout().lock().write_all(bytes)?,
             Self::Stream(path, mut stream) => {
@@ -67,7 +89,6 @@ impl Output {
             Self::File(path, mut file) => {
                 let written = file.write_all(bytes).and_then(|()| Ok(file.persist(&path)?));
                 written.with_context(|| format!("cannot write {}", path.display()))?;
-                eprintln!("softoff: wrote {}", visible(&path.display().to_string()));
             }
         }
         Ok(())
