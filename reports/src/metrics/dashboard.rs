@@ -14,7 +14,7 @@ const HOST: &str = "instance=~\"$host\"";
 
 /// The dashboard as Grafana imports it.
 pub fn json() -> Result<String, crate::ReportError> {
-    crate::to_json(&json!({
+    let mut dashboard = json!({
         "uid": "softoff",
         "title": "Shutdowns of virtual machines (softoff)",
         "description": "How VMs shut down: outcomes, times, causes. The figures are those of softoff export --format prometheus.",
@@ -27,7 +27,10 @@ pub fn json() -> Result<String, crate::ReportError> {
         "refresh": "1m",
         "templating": {"list": [data_source(), hosts()]},
         "panels": placed(panels()),
-    }))
+    });
+    // The order of members depends on what else is built with serde_json.
+    dashboard.sort_all_objects();
+    crate::to_json(&dashboard)
 }
 
 fn data_source() -> Value {

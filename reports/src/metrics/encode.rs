@@ -21,9 +21,7 @@ pub(super) type Words = Vec<&'static str>;
 pub(super) enum Series {
     Counts(BTreeMap<Words, u64>),
     Histograms(BTreeMap<Words, Histogram>),
-    /// None where there is nothing to tell.
-    Gauge(Option<f64>),
-    Info(Words),
+    Gauges(BTreeMap<Words, f64>),
 }
 
 /// A family with its series.
@@ -65,17 +63,17 @@ impl Collector for Filled {
         let unit = unit.map(|unit| Unit::Other(unit.to_owned()));
         let help = format!("{}.", self.family.help);
         let kind = self.family.kind.metric_type();
-        let mut to = encoder.encode_descriptor(name, &help, unit.as_ref(), kind)?;
+        let to = encoder.encode_descriptor(name, &help, unit.as_ref(), kind)?;
         match &self.series {
             Series::Counts(counts) => {
                 let counters = counts.iter().map(|(words, count)| (words.clone(), ConstCounter::new(*count)));
                 self.all(to, &counters.collect())
             }
             Series::Histograms(histograms) => self.all(to, histograms),
-            Series::Gauge(value) => {
-                value.map_or(Ok(()), |value| ConstGauge::new(value).encode(to.encode_family(&[("", ""); 0])?))
+            Series::Gauges(values) => {
+                let gauges = values.iter().map(|(words, value)| (words.clone(), ConstGauge::new(*value)));
+                self.all(to, &gauges.collect())
             }
-            Series::Info(words) => to.encode_info(&self.labels(words)),
         }
     }
 }

@@ -27,8 +27,6 @@ pub enum Kind {
     Gauge,
     /// A distribution.
     Histogram,
-    /// Facts in its labels.
-    Info,
 }
 
 impl Kind {
@@ -38,7 +36,6 @@ impl Kind {
             Self::Counter => MetricType::Counter,
             Self::Gauge => MetricType::Gauge,
             Self::Histogram => MetricType::Histogram,
-            Self::Info => MetricType::Info,
         }
     }
 
@@ -48,7 +45,6 @@ impl Kind {
             Self::Counter => &["_total"],
             Self::Gauge => &[""],
             Self::Histogram => &["_bucket", "_sum", "_count"],
-            Self::Info => &["_info"],
         }
     }
 
@@ -57,7 +53,6 @@ impl Kind {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
             Self::Histogram => "histogram",
-            Self::Info => "info",
         }
     }
 }
@@ -74,6 +69,7 @@ impl Family {
     }
 }
 
+// BUILD is no info of OpenMetrics: node_exporter refuses a file that has such a type in it.
 macro_rules! families {
     ($($constant:ident $kind:ident $name:literal [$($label:literal),*], $help:literal;)*) => {
         $(
@@ -120,8 +116,8 @@ families! {
         "When the last shutdown began, in seconds since 1970; absent where there was none";
     LAST_EXPORT Gauge "softoff_last_export_timestamp_seconds" [],
         "When this was exported, in seconds since 1970";
-    BUILD Info "softoff_build" ["version"],
-        "The softoff that exported this";
+    BUILD Gauge "softoff_build_info" ["version"],
+        "The softoff that exported this; always 1";
 }
 
 /// The families as a Markdown table.

@@ -118,7 +118,11 @@ impl Tally {
     pub fn into_families(self, present: Present) -> Vec<Filled> {
         let counts = |family: &'static Family, counts| Filled { family, series: Series::Counts(counts) };
         let histograms = |family, histograms| Filled { family, series: Series::Histograms(histograms) };
-        let gauge = |family: &'static Family, value| Filled { family, series: Series::Gauge(value) };
+        let gauge = |family: &'static Family, value: Option<f64>| {
+            let series = value.map(|value| (Words::new(), value)).into_iter().collect();
+            Filled { family, series: Series::Gauges(series) }
+        };
+        let version = BTreeMap::from([(vec![env!("CARGO_PKG_VERSION")], 1.0)]);
         vec![
             counts(&family::SHUTDOWNS, self.shutdowns),
             counts(&family::BY_CAUSE, self.causes),
@@ -136,7 +140,7 @@ impl Tally {
             gauge(&family::BAD_FILES, Some(number(self.bad_files))),
             gauge(&family::LAST_SHUTDOWN, self.last.map(unix)),
             gauge(&family::LAST_EXPORT, Some(unix(present.at))),
-            Filled { family: &family::BUILD, series: Series::Info(vec![env!("CARGO_PKG_VERSION")]) },
+            Filled { family: &family::BUILD, series: Series::Gauges(version) },
         ]
     }
 }
