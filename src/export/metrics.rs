@@ -38,7 +38,8 @@ mod tests {
 
     use chrono::TimeDelta;
     use softoff_analyzer::{AsOf, analyze, limits};
-    use softoff_journal::{Reader, Record};
+    use softoff_journal::{Event, Reader, Record};
+    use uuid::Uuid;
 
     use super::*;
     use crate::demo::RECORDING;
@@ -55,44 +56,76 @@ mod tests {
     }
 
     /// The metrics when the journal held `lines` of each file, at the moment of `last` and `wait` later.
-    fn at(journal: &[(&str, Vec<&str>)], last: &Record, wait: TimeDelta) -> String {
+    fn at(journal: &[(&str, String)], last: &Record, wait: TimeDelta) -> String {
         let dir = tempfile::tempdir().expect("a directory");
         for (name, lines) in journal {
-            fs::write(dir.path().join(name), lines.concat()).expect("written");
+            fs::write(dir.path().join(name), lines).expect("written");
         }
         let waited = u64::try_from(wait.num_nanoseconds().expect("a short time")).expect("not negative");
         let entries = Reader::open(dir.path()).expect("a journal");
-        let boot_id = Reader::origins(dir.path()).expect("origins")[0].provenance.boot_id;
+        let boot_id = boot_id();
         let as_of = AsOf { boot_id, boot_ns: last.boot_ns + waited };
         let analysis = analyze(entries, Some(as_of), limits::SLOW);
         let present = Present { at: last.wall + wait, boot_id: Some(boot_id) };
         metrics(&recorded(&analysis), present, &Buckets::default(), Syntax::Prometheus).expect("metrics")
     }
 
+    fn boot_id() -> Uuid {
+        match record(RECORDING[0].1.lines().next().expect("a line")).event {
+            Event::Provenance(provenance) => provenance.boot_id,
+            other => panic!("no provenance: {other:?}"),
+        }
+    }
+
+    fn record(line: &str) -> Record {
+        serde_json::from_str(line).expect("a record")
+    }
+
+    /// What was in the journal at a moment (boot clock) where one of its writers is late.
+    fn written(now: u64, late: &str) -> [(&'static str, String); 2] {
+        RECORDING.map(|(name, text)| {
+            let lag = if name == late { LATE } else { 0 };
+            let lines = text.split_inclusive('\n').filter(|line| record(line).boot_ns + lag <= now);
+            (name, lines.collect())
+        })
+    }
+
+    /// So late may a writer be, in nanoseconds: the hook waits for a lock, the tracer drains a buffer.
+    const LATE: u64 = 2_000_000_000;
+
+    /// The metrics after each record, and some time after the last, where one of the writers is late.
+    fn history(late: &str) -> Vec<String> {
+        let mut records: Vec<_> = RECORDING.iter().flat_map(|(_, text)| text.lines().map(record)).collect();
+        records.sort_by_key(|record| record.boot_ns);
+        let last = records.last().expect("records").clone();
+        let afterwards = [1, 30, 90, 700, 7200].map(|seconds| (last.clone(), TimeDelta::seconds(seconds)));
+        let moments = records.into_iter().map(|record| (record, TimeDelta::zero())).chain(afterwards);
+        let told = |(now, wait): (Record, TimeDelta)| {
+            let waited = u64::try_from(wait.num_nanoseconds().expect("a short time")).expect("not negative");
+            at(&written(now.boot_ns + waited, late), &now, wait)
+        };
+        moments.map(told).collect()
+    }
+
     #[test]
     fn no_counter_goes_down_while_the_journal_grows() {
-        let record = |line: &&str| serde_json::from_str::<Record>(line).expect("a record");
-        let lines = |text: &'static str| text.split_inclusive('\n').collect::<Vec<_>>();
-        let mut records: Vec<_> = RECORDING.iter().flat_map(|(_, text)| lines(text)).collect();
-        records.sort_by_key(|line| record(line).boot_ns);
-        let moments = records.iter().map(|line| (record(line), TimeDelta::zero()));
-        let last = record(records.last().expect("records"));
-        let afterwards = [30, 90, 700, 7200].map(|seconds| (last.clone(), TimeDelta::seconds(seconds)));
-        let mut before = String::new();
-        for (now, wait) in moments.chain(afterwards) {
-            let written =
-                |text| lines(text).into_iter().filter(|line| record(line).boot_ns <= now.boot_ns).collect();
-            let journal = RECORDING.map(|(name, text)| (name, written(text)));
-            let text = at(&journal, &now, wait);
-            let told = growing(&text);
-            for (series, value) in growing(&before) {
-                assert!(told[series] >= value, "{series} went from {value} to {} at {now:?}", told[series]);
+        for late in ["nobody", "hook.jsonl", "tracer.jsonl"] {
+            let history = history(late);
+            for pair in history.windows(2) {
+                let now = growing(&pair[1]);
+                for (series, value) in growing(&pair[0]) {
+                    assert!(
+                        now[series] >= value,
+                        "{late} late: {series} went from {value} to {}",
+                        now[series]
+                    );
+                }
             }
-            before = text;
+            let last = history.last().expect("metrics");
+            assert!(
+                last.contains("softoff_shutdowns_total{outcome=\"hard\",verdict=\"failed\"} 2\n"),
+                "{last}"
+            );
         }
-        assert!(
-            before.contains("softoff_shutdowns_total{outcome=\"hard\",verdict=\"failed\"} 2\n"),
-            "{before}"
-        );
     }
 }

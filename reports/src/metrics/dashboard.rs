@@ -107,11 +107,7 @@ fn figure(title: &str, unit: &str, query: &str, colour: &str) -> Value {
 }
 
 fn outcomes() -> Value {
-    bars(
-        "Shutdowns by outcome",
-        "How they ended.",
-        vec![shown(&by("outcome", &SHUTDOWNS, ""), "{{outcome}}")],
-    )
+    bars("Shutdowns by outcome", "How they ended.", &[shown(&by("outcome", &SHUTDOWNS, ""), "{{outcome}}")])
 }
 
 fn causes() -> Value {
@@ -119,7 +115,7 @@ fn causes() -> Value {
     bars(
         "Slow and failed ones by cause",
         "Only causes that there were.",
-        vec![shown(&format!("{causes} > 0"), "{{cause}}")],
+        &[shown(&format!("{causes} > 0"), "{{cause}}")],
     )
 }
 
@@ -147,7 +143,7 @@ fn percentiles() -> Value {
         "Percentiles of the time guests need",
         "Guests that were cut off count as longer than all others; a line at the last bucket's limit means longer than that.",
         "s",
-        vec![
+        &[
             shown(&percentile("0.5"), "p50"),
             shown(&percentile("0.9"), "p90"),
             shown(&percentile("0.99"), "p99"),
@@ -161,7 +157,7 @@ fn phases() -> Value {
         format!("sum by (phase) ({})", grown(&series, "", "$__rate_interval"))
     };
     let mean = format!("{} / {}", of("_sum"), of("_count"));
-    lines("Mean length of phases", "Of phases that came to their end.", "s", vec![shown(&mean, "{{phase}}")])
+    lines("Mean length of phases", "Of phases that came to their end.", "s", &[shown(&mean, "{{phase}}")])
 }
 
 fn unfinished() -> Value {
@@ -169,13 +165,13 @@ fn unfinished() -> Value {
     bars(
         "Cut off or given up, by phase",
         "In which phase guests were when they were cut off, or given up on.",
-        vec![shown(&query, "{{phase}}")],
+        &[shown(&query, "{{phase}}")],
     )
 }
 
 fn hard_stops() -> Value {
     let query = by("risk", &HARD_STOPS, "");
-    bars("Hard stops by risk", "What they may have cost the guest.", vec![shown(&query, "{{risk}}")])
+    bars("Hard stops by risk", "What they may have cost the guest.", &[shown(&query, "{{risk}}")])
 }
 
 fn systems() -> Value {
@@ -184,7 +180,7 @@ fn systems() -> Value {
         "Failed, by guest system",
         "Share of the shutdowns of each system.",
         "percentunit",
-        vec![shown(&share, "{{os}}")],
+        &[shown(&share, "{{os}}")],
     )
 }
 
@@ -192,7 +188,7 @@ fn tiers() -> Value {
     bars(
         "Seen by",
         "The best source that covered a shutdown. Only hook or log: the probe saw nothing.",
-        vec![shown(&by("tier", &BY_TIER, ""), "{{tier}}")],
+        &[shown(&by("tier", &BY_TIER, ""), "{{tier}}")],
     )
 }
 
@@ -202,7 +198,7 @@ fn damage() -> Value {
         "Lost or unreadable",
         "Events lost on their way; lines and files of journals that cannot be read.",
         "short",
-        vec![
+        &[
             shown(&format!("sum({})", grown(&name(&LOST_EVENTS), "", "$__rate_interval")), "events lost"),
             shown(&gauge(&BAD_LINES), "bad lines"),
             shown(&gauge(&BAD_FILES), "bad files"),
@@ -212,20 +208,20 @@ fn damage() -> Value {
 
 fn ages() -> Value {
     let age = format!("time() - {}{{{HOST}}}", name(&LAST_EXPORT));
-    lines("Age of the export", "All figures are as old.", "s", vec![shown(&age, "{{instance}}")])
+    lines("Age of the export", "All figures are as old.", "s", &[shown(&age, "{{instance}}")])
 }
 
-fn bars(title: &str, description: &str, targets: Vec<Value>) -> Value {
+fn bars(title: &str, description: &str, targets: &[Value]) -> Value {
     let custom = json!({"drawStyle": "bars", "fillOpacity": 80, "lineWidth": 0, "stacking": {"mode": "normal", "group": "A"}});
     series(title, description, "short", &custom, targets)
 }
 
-fn lines(title: &str, description: &str, unit: &str, targets: Vec<Value>) -> Value {
+fn lines(title: &str, description: &str, unit: &str, targets: &[Value]) -> Value {
     let custom = json!({"drawStyle": "line", "fillOpacity": 10, "showPoints": "auto", "spanNulls": true});
     series(title, description, unit, &custom, targets)
 }
 
-fn series(title: &str, description: &str, unit: &str, custom: &Value, targets: Vec<Value>) -> Value {
+fn series(title: &str, description: &str, unit: &str, custom: &Value, targets: &[Value]) -> Value {
     json!({
         "title": title, "description": description, "type": "timeseries",
         "gridPos": {"w": 12, "h": 8}, "datasource": source(),
