@@ -100,3 +100,16 @@ fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new().prefix(".softoff-").permissions(Permissions::from_mode(0o666)).tempfile_in(dir)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_yet_whole_has_a_name_that_node_exporter_does_not_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = beside(&dir.path().join("softoff.prom")).expect("a file");
+        assert_eq!(file.path().parent(), Some(dir.path()));
+        assert_eq!(file.path().extension(), None);
+    }
+}

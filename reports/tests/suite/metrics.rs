@@ -1,6 +1,8 @@
 //! Metrics of any shutdowns: the same series whatever a guest is called or says, and counts that are those
 //! of the shutdowns.
 
+#![expect(clippy::float_cmp, reason = "counts are whole numbers")]
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
