@@ -48,6 +48,7 @@ impl Monitoring {
     }
 
     /// Waits until Prometheus shows so many shutdowns of each target.
+    #[expect(clippy::float_cmp, reason = "counts are whole numbers")]
     fn shows(&self, shutdowns: f64) {
         until(&format!("{shutdowns} shutdowns are scraped, both ways"), || {
             let shown = self.prometheus.query("sum by (job) (softoff_shutdowns_total)");
