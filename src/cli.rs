@@ -69,6 +69,12 @@ Examples:
   softoff export | jq -r .cause.code           one episode a line, as `softoff schema episode` says
   softoff export --format parquet -o /srv/episodes
                                                this host's part of a fleet's store: again and again
+  softoff export --format prometheus -o /var/lib/prometheus/node-exporter/softoff.prom
+                                               metrics for node_exporter, from a timer: every minute
+  softoff export --format prometheus-rules -o /etc/prometheus/softoff.rules.yml
+  softoff export --format grafana-dashboard -o softoff-dashboard.json
+Metrics have no name of a VM in them, and a shutdown is counted a minute after libvirt released it (ten where
+that was not seen); docs/metrics.md has their table, and how to set all this up.
 Episodes as Parquet are in date=YYYY-MM-DD/host=NAME/, one flat row each; docs/fleet.md has the columns.";
 
 const SCHEMA_EXAMPLES: &str = "\
@@ -143,7 +149,7 @@ enum Verb {
     /// Adds evidence that is there already: years of libvirt's logs, event logs of Windows guests
     #[command(subcommand)]
     Import(import::Import),
-    /// Writes shutdowns for other programs: lines of JSON, or Parquet for a fleet
+    /// Writes shutdowns for other programs: lines of JSON, Parquet for a fleet, metrics for Prometheus
     #[command(after_long_help = EXPORT_EXAMPLES)]
     Export(export::Args),
     /// Many hosts: percentiles, causes, regressions (the program softoff-fleet)

@@ -13,7 +13,7 @@ use softoff_reports::explain;
 use crate::output::{self, Output};
 
 /// The journal of a run of the live demo (`./x demo` in the repository), as hook and tracer wrote it.
-const RECORDING: [(&str, &str); 2] =
+pub const RECORDING: [(&str, &str); 2] =
     [("hook.jsonl", include_str!("demo/hook.jsonl")), ("tracer.jsonl", include_str!("demo/tracer.jsonl"))];
 
 const BEFORE: &str = "\

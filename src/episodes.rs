@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use softoff_analyzer::episode::Verdict;
-use softoff_analyzer::{AsOf, Episode, GuestLogs};
+use softoff_analyzer::{Analysis, AsOf, Episode, GuestLogs};
 use softoff_journal::{Defect, DefectKind, Reader, Stamp};
 use softoff_reports::visible;
 
@@ -26,6 +26,11 @@ pub struct Recorded<'a> {
 /// All recorded episodes, oldest first. What could not be read is warned of on stderr; a journal of
 /// which nothing can be read is an error.
 pub fn load(recorded: &Recorded<'_>) -> anyhow::Result<Vec<Episode>> {
+    Ok(analysis(recorded)?.episodes)
+}
+
+/// The same, and what could not be read.
+pub fn analysis(recorded: &Recorded<'_>) -> anyhow::Result<Analysis> {
     let dir = recorded.dir;
     let slow = u64::try_from(recorded.slow_after.as_nanos()).unwrap_or(u64::MAX);
     let mut entries = 0_u64;
@@ -40,7 +45,7 @@ pub fn load(recorded: &Recorded<'_>) -> anyhow::Result<Vec<Episode>> {
             dir.display()
         );
     }
-    Ok(analysis.episodes)
+    Ok(analysis)
 }
 
 /// Guests' own event logs, which have to be known before the episodes they are joined to. What cannot

@@ -1,12 +1,16 @@
-//! `softoff export`: the episodes for other programs, as lines of JSON or as Parquet for a fleet.
+//! `softoff export`: the episodes for other programs, as lines of JSON, as Parquet for a fleet, or counted
+//! as metrics.
+
+mod metrics;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use softoff_journal::Reader;
+use softoff_reports::metrics::{Buckets, Syntax, dashboard, rules};
 use softoff_reports::visible;
 use softoff_store::export::{self, Before, Written};
 use softoff_store::{Place, Row};
@@ -18,32 +22,80 @@ use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Lines of JSON (one episode each), or Parquet for `softoff fleet`, DuckDB and Spark
+    /// What to write
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
-    /// Where to: a file for jsonl (`-`, standard output, by default), a directory for parquet
+    /// Where to: a file (`-`, standard output, by default), or a directory for parquet
     #[arg(short, long, value_name = "FILE|DIR")]
     output: Option<PathBuf>,
+    /// Upper limits of the metrics' histograms, in seconds [default: 1,2,5,10,20,30,60,120,240,300,600,1800]
+    #[arg(long, value_name = "SECONDS,…")]
+    buckets: Option<Buckets>,
     #[command(flatten)]
     filter: Filter,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
+    /// Lines of JSON, one episode each
     Jsonl,
+    /// The store of `softoff fleet`, DuckDB and Spark
     Parquet,
+    /// Metrics in Prometheus' text format, for node_exporter's textfile collector
+    Prometheus,
+    /// The same metrics for whatever speaks OpenMetrics
+    Openmetrics,
+    /// Alert rules for Prometheus
+    PrometheusRules,
+    /// A dashboard for Grafana
+    GrafanaDashboard,
 }
 
 impl Args {
     pub fn run(self, recorded: &Recorded<'_>) -> anyhow::Result<ExitCode> {
+        if self.buckets.is_some() && !matches!(self.format, Format::Prometheus | Format::Openmetrics) {
+            bail!("only metrics have --buckets: --format prometheus or openmetrics");
+        }
         match self.format {
             Format::Jsonl => self.lines(recorded),
             Format::Parquet => self.store(recorded),
+            Format::Prometheus => self.metrics(recorded, Syntax::Prometheus),
+            Format::Openmetrics => self.metrics(recorded, Syntax::OpenMetrics),
+            Format::PrometheusRules => self.file(&rules::yaml()?),
+            Format::GrafanaDashboard => self.file(&dashboard::json()?),
         }
     }
 
+    fn metrics(self, recorded: &Recorded<'_>, syntax: Syntax) -> anyhow::Result<ExitCode> {
+        if !self.filter.is_empty() {
+            bail!(
+                "metrics count all shutdowns, or counters would go down when the filter moves on: leave --domain, \
+                 --since and --failed out, and select when asking (PromQL: increase(softoff_shutdowns_total[1d]))"
+            );
+        }
+        let output = self.opened()?;
+        let analysis = episodes::analysis(recorded)?;
+        let text = metrics::text(&analysis, &self.buckets.unwrap_or_default(), syntax)?;
+        // From cron it runs every minute: what all can read, and no word as long as all is well.
+        output.readable_by_all()?.write_quietly(text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What no journal is needed for.
+    fn file(self, text: &str) -> anyhow::Result<ExitCode> {
+        if !self.filter.is_empty() {
+            bail!("there are no shutdowns in it to select: leave --domain, --since and --failed out");
+        }
+        self.opened()?.write(text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn opened(&self) -> anyhow::Result<Output> {
+        Output::open(self.output.as_deref().unwrap_or(Path::new("-")))
+    }
+
     fn lines(self, recorded: &Recorded<'_>) -> anyhow::Result<ExitCode> {
-        let output = Output::open(&self.output.unwrap_or_else(|| PathBuf::from("-")))?;
+        let output = self.opened()?;
         let mut episodes = episodes::load(recorded)?;
         self.filter.apply(&mut episodes);
         let mut lines = String::new();

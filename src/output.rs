@@ -57,8 +57,30 @@ impl Output {
         }
     }
 
+    /// Lets everybody read the file, whatever the umask: other users' programs wait for it.
+    pub fn readable_by_all(self) -> anyhow::Result<Self> {
+        if let Self::File(path, file) = &self {
+            let failed = || format!("cannot let others read {}", visible(&path.display().to_string()));
+            file.as_file().set_permissions(Permissions::from_mode(0o644)).with_context(failed)?;
+        }
+        Ok(self)
+    }
+
     /// Writes all of `bytes` and says on stderr where they are.
     pub fn write(self, bytes: &[u8]) -> anyhow::Result<()> {
+        let place = match &self {
+            Self::File(path, _) => Some(path.clone()),
+            Self::Stdout | Self::Stream(..) => None,
+        };
+        self.write_quietly(bytes)?;
+        if let Some(path) = place {
+            eprintln!("softoff: wrote {}", visible(&path.display().to_string()));
+        }
+        Ok(())
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write_quietly(self, bytes: &[u8]) -> anyhow::Result<()> {
         match self {
             Self::Stdout => io::stdout().lock().write_all(bytes)?,
             Self::Stream(path, mut stream) => {
@@ -67,7 +89,6 @@ impl Output {
             Self::File(path, mut file) => {
                 let written = file.write_all(bytes).and_then(|()| Ok(file.persist(&path)?));
                 written.with_context(|| format!("cannot write {}", path.display()))?;
-                eprintln!("softoff: wrote {}", visible(&path.display().to_string()));
             }
         }
         Ok(())
@@ -78,4 +99,17 @@ impl Output {
 fn beside(path: &Path) -> io::Result<NamedTempFile> {
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     tempfile::Builder::new().prefix(".softoff-").permissions(Permissions::from_mode(0o666)).tempfile_in(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_yet_whole_has_a_name_that_node_exporter_does_not_read() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let file = beside(&dir.path().join("softoff.prom")).expect("a file");
+        assert_eq!(file.path().parent(), Some(dir.path()));
+        assert_eq!(file.path().extension(), None);
+    }
 }

@@ -6,7 +6,8 @@
 //! Episode ─▶ story ─▶ explain   text and Markdown
 //!    │         ├─▶ plot      a timeline as SVG or PNG
 //!    │         └─▶ page      a self-contained HTML page, with pictures of guests' screens
-//!    └─▶ json                the contract, as it is
+//!    ├─▶ json                the contract, as it is
+//!    └─▶ metrics             counts for Prometheus, without any text of an episode
 //! ```
 //!
 //! Names and texts in an episode come from operators and guests and are hostile: [`story`] passes
@@ -21,6 +22,7 @@ mod failure;
 mod guest;
 mod json;
 mod list;
+pub mod metrics;
 pub mod moment;
 mod page;
 mod pictures;
@@ -53,4 +55,10 @@ pub enum ReportError {
     /// The page's template failed.
     #[error("cannot write the HTML page")]
     Page(#[from] askama::Error),
+    /// The metrics could not be written.
+    #[error("cannot write the metrics")]
+    Metrics(#[from] std::fmt::Error),
+    /// The alert rules could not be written as YAML.
+    #[error("cannot write the alert rules as YAML")]
+    Rules(#[from] serde_saphyr::SerializeError),
 }

@@ -5,6 +5,7 @@ mod importing;
 mod imports;
 mod journal;
 mod looks;
+mod metrics;
 mod outputs;
 mod selection;
 mod trouble;

@@ -58,7 +58,7 @@ fn any_text() -> impl Strategy<Value = String> {
     prop_oneof![pieces, any::<String>()]
 }
 
-fn hostile_episode() -> impl Strategy<Value = Episode> {
+pub fn hostile_episode() -> impl Strategy<Value = Episode> {
     (any_text(), any_text(), any_text(), 0_usize..9).prop_map(|(name, text, other, shape)| {
         let mut episode = episodes::episodes().swap_remove(shape);
         episode.domain.name = Some(name);

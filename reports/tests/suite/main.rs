@@ -3,3 +3,4 @@
 mod episodes;
 mod golden;
 mod hostile;
+mod metrics;
