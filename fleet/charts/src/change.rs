@@ -113,6 +113,13 @@ impl Change {
         }
     }
 
+    fn title(&self) -> String {
+        match self.difference.filter(|_| self.is_enough()) {
+            Some(found) => format!("Before and after: {}", found.word()),
+            None => "Before and after".to_owned(),
+        }
+    }
+
     fn frame(&self) -> Frame {
         let mut notes = Vec::new();
         if let Some(found) = self.difference {
@@ -131,13 +138,7 @@ impl Change {
              at the same time."
                 .to_owned(),
         );
-        Frame {
-            name: "change",
-            title: "Before and after".to_owned(),
-            says: self.sentence(),
-            notes,
-            table: self.table(),
-        }
+        Frame { name: "change", title: self.title(), says: self.sentence(), notes, table: self.table() }
     }
 
     fn table(&self) -> Table {

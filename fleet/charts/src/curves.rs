@@ -1,6 +1,5 @@
 //! Survival curves: which share of shutdowns is still running after so long.
 
-use plotters::style::Color;
 use softoff_reports::plot::{Canvas, Colour, Face, Side};
 
 use crate::frame::{Area, shown};
@@ -61,7 +60,7 @@ pub(crate) fn seconds<'a>(curves: impl IntoIterator<Item = &'a Curve>, area: Are
 
 /// The axis of shares, from all to none.
 pub(crate) fn shares(canvas: &Canvas<'_>, area: Area) -> Result<Amount, ChartError> {
-    let amount = Amount::up_to(100.0, (area.bottom, area.top), 5);
+    let amount = Amount::up_to(100.0, (area.bottom, area.top), 6);
     scale::heading(canvas, area, "shutdowns still running, % (Kaplan-Meier, 95 % band)")?;
     let ticks = amount.ticks().iter().map(|tick| (amount.at(*tick), format!("{tick:.0} %")));
     scale::rungs(canvas, area, ticks)?;
@@ -112,21 +111,20 @@ fn staircase(
     corners
 }
 
-/// Ticks where shutdowns were cut off, one a few pixels.
+/// More cut-offs than this would only make a saw of the curve.
+const CUT_OFFS: usize = 30;
+
+/// Ticks where shutdowns were cut off, where these are few.
 fn cut_offs(
     canvas: &Canvas<'_>,
     (seconds, shares): (&Seconds, &Amount),
     curve: &Curve,
     look: Look,
 ) -> Result<(), ChartError> {
-    const APART: i32 = 7;
-    let mut last = i32::MIN;
-    for (time, _) in curve.ends.iter().filter(|(_, count)| count.cut_off > 0) {
+    let times: Vec<_> = curve.ends.iter().filter(|(_, count)| count.cut_off > 0).collect();
+    for (time, _) in times.iter().filter(|_| times.len() <= CUT_OFFS) {
         let (x, y) = (seconds.at(*time), shares.at(curve.share(*time) * 100.0));
-        if x.saturating_sub(APART) >= last {
-            pen::thin(canvas, &[(x, y - 4), (x, y + 4)], look.colour)?;
-            last = x;
-        }
+        pen::thin(canvas, &[(x, y - 4), (x, y + 4)], look.colour)?;
     }
     Ok(())
 }
@@ -166,7 +164,7 @@ pub(crate) fn markers(
     (seconds, shares): (&Seconds, &Amount),
     curves: &[(&Curve, Look)],
 ) -> Result<(), ChartError> {
-    let ticks = seconds.ticks();
+    let ticks = seconds.coarse_ticks();
     for (index, (curve, look)) in curves.iter().enumerate() {
         // One after the other takes its turn at the ticks: markers of two curves seldom meet.
         let times = ticks.iter().skip(index % 2).step_by(2).map(|(tick, _)| *tick);
@@ -199,7 +197,7 @@ pub(crate) fn at_risk(
         let name = shown(&curve.name, Face::SMALL, area.left - left - 50);
         pen::note(canvas, &name, (left + 16, y), Side::Right)?;
         let mut free = area.left - 26;
-        for (tick, _) in seconds.ticks() {
+        for (tick, _) in seconds.coarse_ticks() {
             let text = crate::thousands(curve.at_risk(tick));
             let (x, half) = (seconds.at(tick), Face::SMALL.width(&text) / 2 + 1);
             if x - half > free && x + half <= area.right + 30 {

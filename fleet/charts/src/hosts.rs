@@ -129,12 +129,12 @@ impl Hosts {
         let body_height = HEAD + above + height * rows(hosts.len()) + 44;
         frame.draw(context, body_height, |canvas, body| {
             let (left, right) = (body.left + LEFT, body.right - RIGHT);
-            let most = scale_end(spread.iter().chain(&hosts));
+            let most = scale_end(&spread.iter().chain(&hosts));
             bar(canvas, Area { left, right, top: body.top, bottom: body.top + 12 }, most)?;
             let mut top = body.top + HEAD;
             if !spread.is_empty() {
                 let bottom = top + 22 * rows(spread.len());
-                self.panel(canvas, (body, Area { left, right, top, bottom }), &spread, most, "all hosts")?;
+                self.panel(canvas, (body, Area { left, top, right, bottom }), &spread, most, "all hosts")?;
                 top = bottom + 50;
             }
             let area = Area { left, right, top, bottom: top + height * rows(hosts.len()) };
@@ -158,7 +158,7 @@ impl Hosts {
         let mut notes = vec![
             format!(
                 "Share of the shutdowns asked for softly that were slow or failed (cut off, crashed, ignored). \
-                 Hatched: fewer than {FEW} shutdowns. Empty: none on that {step}."
+                 Hatched: fewer than {FEW} shutdowns. Empty: none."
             ),
             "Worst by the lower end of the 95 % interval of its share (Wilson), so that few shutdowns put no host first."
                 .to_owned(),
@@ -170,9 +170,10 @@ impl Hosts {
             ));
         }
         let all = crate::thousands(self.all);
-        let shown = match self.spread.is_empty() {
-            true => format!("{all} host{}.", if self.all == 1 { "" } else { "s" }),
-            false => format!("{all} hosts, the {} worst of them by name.", self.hosts.len()),
+        let shown = if self.spread.is_empty() {
+            format!("{all} host{}.", if self.all == 1 { "" } else { "s" })
+        } else {
+            format!("{all} hosts, the {} worst of them by name.", self.hosts.len())
         };
         Frame {
             name: "hosts",
@@ -274,7 +275,7 @@ impl Hosts {
 }
 
 /// The share at the upper end of the colours: of cells with enough behind them, where there are any.
-fn scale_end<'a>(all: impl Iterator<Item = &'a Row> + Clone) -> f64 {
+fn scale_end<'a>(all: &(impl Iterator<Item = &'a Row> + Clone)) -> f64 {
     let most = |fit: fn(bool) -> bool| {
         let cells = all.clone().flat_map(|row| &row.cells).flatten();
         cells.filter(|(_, few)| fit(*few)).map(|(share, _)| *share).fold(0.0, f64::max)

@@ -151,7 +151,7 @@ impl Lost {
                 let (bottom, top) = (amount.at(below), amount.at(below + layer.hours[index]));
                 below += layer.hours[index];
                 if top < bottom {
-                    pen::swatch(canvas, Area { left, right, top, bottom }, layer.look)?;
+                    pen::swatch(canvas, Area { left, top, right, bottom }, layer.look)?;
                 }
             }
         }

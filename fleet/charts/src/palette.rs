@@ -2,7 +2,7 @@
 //! the only sign.
 
 use plotters::style::RGBColor;
-use plotters::style::colors::colormaps::{ColorMap, ViridisRGB};
+use plotters::style::colors::colormaps::{ColorMap, DerivedColorMap};
 use softoff_reports::plot::Colour;
 
 /// The shape of a marker.
@@ -52,9 +52,19 @@ pub(crate) fn others() -> Look {
     look(Colour::Muted.rgb(), Some((2, 3)), Shape::Disc, false)
 }
 
-/// A colour for a share of a scale from 0 to 1: light means little on a dark page and on a light one alike,
-/// because the bar beside it tells which end is which.
+/// Brewer's YlOrRd (ColorBrewer 2.0), from little to much: its lightness falls evenly, so it can be read without
+/// telling red from green. It begins with a yellow that is not the paper, and ends before black.
+const YELLOW_TO_RED: [RGBColor; 7] = [
+    RGBColor(0xFF, 0xED, 0xA0),
+    RGBColor(0xFE, 0xD9, 0x76),
+    RGBColor(0xFE, 0xB2, 0x4C),
+    RGBColor(0xFD, 0x8D, 0x3C),
+    RGBColor(0xFC, 0x4E, 0x2A),
+    RGBColor(0xE3, 0x1A, 0x1C),
+    RGBColor(0xA0, 0x00, 0x26),
+];
+
+/// A colour for a share of a scale from 0 to 1.
 pub(crate) fn sequential(share: f64) -> RGBColor {
-    // From dark (little) to bright (much) as viridis has it, turned round: much is dark on paper.
-    ViridisRGB.get_color(1.0 - share.clamp(0.0, 1.0))
+    DerivedColorMap::new(&YELLOW_TO_RED).get_color(share.clamp(0.0, 1.0))
 }

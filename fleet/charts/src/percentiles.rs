@@ -65,7 +65,8 @@ impl Percentiles {
                  Open triangle: so many were cut off that only a lower limit is known."
                     .to_owned(),
                 format!(
-                    "Hollow markers, not joined: fewer than {ENOUGH} timed shutdowns. A {step} without shutdowns is left empty."
+                    "Hollow markers, not joined: fewer than {ENOUGH} timed shutdowns, for p99 fewer than 100. A {step} without \
+                     shutdowns is left empty."
                 ),
             ],
             table: self.table(),
@@ -132,7 +133,7 @@ impl Percentiles {
             let x = self.times.middle(area, step);
             match value {
                 Quantile::At(value) => {
-                    pen::marker(canvas, (x, seconds.at(value)), look, !point.count.is_enough())?;
+                    pen::marker(canvas, (x, seconds.at(value)), look, !is_enough(point.count, index))?;
                 }
                 Quantile::Beyond(value) => pen::beyond(canvas, (x, seconds.at(value)), look.colour)?,
                 Quantile::Unknown => {}
@@ -145,7 +146,7 @@ impl Percentiles {
     fn joined(&self, index: usize) -> Vec<Vec<(usize, f64)>> {
         let mut runs: Vec<Vec<(usize, f64)>> = Vec::new();
         for (step, point, value) in self.values(index) {
-            let (Quantile::At(value), true) = (value, point.count.is_enough()) else { continue };
+            let (Quantile::At(value), true) = (value, is_enough(point.count, index)) else { continue };
             match runs.last_mut() {
                 Some(run) if run.last().is_some_and(|(last, _)| last + 1 == step) => run.push((step, value)),
                 _ => runs.push(vec![(step, value)]),
@@ -189,6 +190,12 @@ impl Percentiles {
         }
         Ok(())
     }
+}
+
+/// Whether so many say enough of a percentile: at least one must lie beyond it.
+fn is_enough(count: Count, index: usize) -> bool {
+    let beyond = SHARES.get(index).map_or(0.0, |(_, share)| 1.0 - share) * real(count.timed);
+    count.is_enough() && beyond > 1.0 - 1e-9
 }
 
 /// A bar with a little air on both sides, and not too wide.

@@ -54,7 +54,8 @@ fn look(phase: usize) -> Look {
 impl Phases {
     /// Draws it.
     pub fn chart(&self, context: &Context) -> Result<Chart, ChartError> {
-        let mut causes: Vec<_> = self.causes.iter().filter(|cause| cause.total() > 0.0).collect();
+        let mut causes: Vec<_> =
+            self.causes.iter().filter(|cause| cause.count > 0 && cause.total() > 0.0).collect();
         causes.sort_by(|a, b| b.total().total_cmp(&a.total()).then_with(|| a.name.cmp(&b.name)));
         let more = causes.len().saturating_sub(CAUSES);
         let frame = self.frame(&causes, more);
@@ -73,7 +74,7 @@ impl Phases {
             let most = causes.first().map_or(0.0, |cause| cause.total());
             let minutes = most > 300.0;
             let unit = if minutes { 60.0 } else { 1.0 };
-            let amount = Amount::up_to(most / unit, (area.left, area.right), 8);
+            let amount = Amount::up_to(most / unit, (area.left, area.right), 10);
             let ticks = amount.ticks();
             let step = ticks.get(1).copied().unwrap_or(1.0);
             let ticks = ticks.iter().map(|tick| (amount.at(*tick), scale::number(*tick, step)));

@@ -11,6 +11,8 @@ use crate::pen;
 
 /// Times from shortest to longest that an axis has ticks at.
 const COARSE: [f64; 11] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 21_600.0, 86_400.0, 864_000.0];
+const MEDIUM: [f64; 15] =
+    [0.001, 0.01, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1800.0, 3600.0, 21_600.0, 86_400.0];
 const FINE: [f64; 28] = [
     0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0,
     300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 21_600.0, 43_200.0, 86_400.0, 259_200.0, 864_000.0,
@@ -48,15 +50,28 @@ impl Seconds {
         self.coord.map(&seconds.clamp(self.from, self.to), self.pixels)
     }
 
-    /// Times and labels of the ticks.
+    /// Times and labels of the ticks: as many as a picture has room for.
     pub fn ticks(&self) -> Vec<(f64, String)> {
-        let within = |list: &[f64]| -> Vec<f64> {
-            list.iter().copied().filter(|tick| (self.from..=self.to).contains(tick)).collect()
-        };
-        let coarse = within(&COARSE);
-        let ticks = if coarse.len() >= 4 { coarse } else { within(&FINE) };
-        ticks.into_iter().map(|tick| (tick, tick_label(tick))).collect()
+        const ROOM: i32 = 38;
+        let room = usize::try_from((self.pixels.1 - self.pixels.0).abs() / ROOM).unwrap_or(0);
+        let lists = [self.within(&FINE), self.within(&MEDIUM)];
+        let fitting = lists.into_iter().find(|ticks| ticks.len() <= room.min(12));
+        labelled(fitting.unwrap_or_else(|| self.within(&COARSE)))
     }
+
+    /// Few ticks, for what needs room.
+    pub fn coarse_ticks(&self) -> Vec<(f64, String)> {
+        let coarse = self.within(&COARSE);
+        labelled(if coarse.len() >= 3 { coarse } else { self.within(&FINE) })
+    }
+
+    fn within(&self, list: &[f64]) -> Vec<f64> {
+        list.iter().copied().filter(|tick| (self.from..=self.to).contains(tick)).collect()
+    }
+}
+
+fn labelled(ticks: Vec<f64>) -> Vec<(f64, String)> {
+    ticks.into_iter().map(|tick| (tick, tick_label(tick))).collect()
 }
 
 /// `5 ms`, `0.5 s`, `10 min`, `1 h`.
@@ -82,11 +97,13 @@ impl Amount {
     /// An axis up to `most`, rounded up to a tick, from one pixel to another, with about so many ticks.
     pub fn up_to(most: f64, pixels: (i32, i32), ticks: usize) -> Self {
         let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
-        let points = |to: f64| RangedCoordf64::from(0.0..to).key_points(BoldPoints(ticks.max(2)));
-        let found = points(most);
+        let found = RangedCoordf64::from(0.0..most).key_points(BoldPoints(ticks.max(2)));
         let step = found.get(1).zip(found.first()).map_or(most, |(b, a)| b - a);
-        let most = (most / step - 1e-9).ceil() * step;
-        Self { coord: (0.0..most).into(), pixels, most, ticks: points(most * (1.0 + 1e-9)) }
+        let steps = (most / step - 1e-9).ceil().clamp(1.0, 100.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 100")]
+        let ticks = (0..=steps as u32).map(|tick| f64::from(tick) * step).collect();
+        let most = steps * step;
+        Self { coord: (0.0..most).into(), pixels, most, ticks }
     }
 
     /// The pixel of a number; those outside are moved to the ends.
@@ -133,15 +150,27 @@ pub(crate) fn rungs(
     Ok(())
 }
 
-/// Vertical lines with their labels below the area; a label without room is left out.
+/// Vertical lines with their labels below the area.
 pub(crate) fn posts(
+    canvas: &Canvas<'_>,
+    area: Area,
+    ticks: impl IntoIterator<Item = (i32, String)> + Clone,
+) -> Result<(), ChartError> {
+    for (x, _) in ticks.clone() {
+        canvas.line((x, area.top), (x, area.bottom), Colour::Grid)?;
+    }
+    feet(canvas, area, ticks)
+}
+
+/// A line below the area and labels below it; a label without room is left out.
+pub(crate) fn feet(
     canvas: &Canvas<'_>,
     area: Area,
     ticks: impl IntoIterator<Item = (i32, String)>,
 ) -> Result<(), ChartError> {
     let mut free = i32::MIN;
     for (x, label) in ticks {
-        canvas.line((x, area.top), (x, area.bottom + 4), Colour::Grid)?;
+        canvas.line((x, area.bottom), (x, area.bottom + 4), Colour::Muted)?;
         let half = Face::SMALL.width(&label) / 2 + 1;
         if x - half > free {
             pen::note(canvas, &label, (x, area.bottom + 14), Side::Middle)?;

@@ -32,7 +32,7 @@ impl Survival {
         if drawn.is_empty() {
             return frame.empty(context, &format!("No group has {ENOUGH} timed shutdowns."));
         }
-        let height = PLOT + 100 + curves::AT_RISK_ROW * rows(drawn.len());
+        let height = PLOT + 66 + curves::AT_RISK_ROW * rows(drawn.len());
         frame.draw(context, height, |canvas, body| {
             let area = Area {
                 left: body.left + LEFT,
@@ -72,7 +72,7 @@ impl Survival {
             .collect();
         let mut notes = vec![
             "The lower a curve, the sooner these shutdowns are over; where it stays level, they do not end. \
-             Small ticks: some were cut off there, and counted as running until then."
+             Small ticks, drawn where these are few: some were cut off there."
                 .to_owned(),
         ];
         if let Some((more, _)) = self.others.as_ref().filter(|(more, _)| *more > 0) {

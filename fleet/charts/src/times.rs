@@ -134,14 +134,14 @@ impl Times {
         self.start(index).format(format).to_string()
     }
 
-    /// Draws the axis below an area.
+    /// Draws the axis below an area. No lines stand in the area: it is for bars and cells.
     pub(crate) fn axis(&self, canvas: &Canvas<'_>, area: Area) -> Result<(), ChartError> {
         let width = (0..self.count.min(40)).map(|index| Face::SMALL.width(&self.label(index))).max();
         let room = usize::try_from(area.width() / (width.unwrap_or(0) + 24)).unwrap_or(1).max(1);
         let every = self.every(room);
         let ticks = (0..self.count).step_by(every);
         let ticks = ticks.map(|index| (self.middle(area, index), self.label(index)));
-        scale::posts(canvas, area, ticks)?;
+        scale::feet(canvas, area, ticks)?;
         let last = self.start(self.count - 1);
         let text = match self.step {
             Step::Day => format!("day (UTC), {} to {last}", self.first),

@@ -63,15 +63,17 @@ pub fn phases(filter: &str) -> String {
 /// The hosts with the largest shares of slow or failed shutdowns, by the lower limit of the share (Wilson, J. Am.
 /// Stat. Assoc. 22, 1927): so few shutdowns put no host first.
 pub fn worst_hosts(filter: &str, limit: usize) -> String {
-    let share = "(CAST(bad AS DOUBLE) / n)";
+    let share = format!("(CAST(sum({BAD}) AS DOUBLE) / count(*))");
     let low = format!(
-        "({share} + {half} / n - sqrt({Z2:?} * ({share} * (1 - {share}) / n + {quarter} / n / n))) / (1 + {Z2:?} / n)",
+        "({share} + {half} / count(*) - sqrt({Z2:?} * ({share} * (1 - {share}) / count(*) + {quarter} / count(*) / count(*)))) \
+         / (1 + {Z2:?} / count(*))",
         half = Z2 / 2.0,
         quarter = Z2 / 4.0,
     );
+    // A column of its own: DataFusion cannot plan an order by a term as long as this.
     format!(
-        "SELECT grp FROM (SELECT host_name AS grp, count(*) AS n, sum({BAD}) AS bad FROM {TABLE} \
-         WHERE observed_seconds IS NOT NULL AND {filter} GROUP BY 1) ORDER BY {low} DESC, grp LIMIT {limit}"
+        "SELECT host_name AS grp, {low} AS low FROM {TABLE} WHERE observed_seconds IS NOT NULL AND {filter} \
+         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {limit}"
     )
 }
 

@@ -91,7 +91,7 @@ fn a_chart_of_nothing_says_so() {
     for chart in empty() {
         let (texts, ..) = texts(&chart.svg);
         let says =
-            texts.iter().any(|text| text.text.starts_with("No ") || text.text.starts_with("There are not"));
+            texts.iter().any(|text| text.words.starts_with("No ") || text.words.starts_with("There are not"));
         assert!(says, "{}: {texts:?}", chart.name);
     }
 }

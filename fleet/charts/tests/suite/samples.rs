@@ -86,10 +86,10 @@ pub fn percentiles(size: &Size) -> Percentiles {
         let values = if timed == 0 { [Quantile::Unknown; 3] } else { values };
         Point { day: day(index), count: Count { timed, cut_off: timed / 9 }, values }
     };
-    Percentiles {
-        times: times(size),
-        points: (0..size.days).filter(|index| index % 11 != 7).map(point).collect(),
-    }
+    let times = times(size);
+    let mut points: Vec<_> = (0..size.days).filter(|index| index % 11 != 7).map(point).collect();
+    points.dedup_by_key(|point| times.index(point.day));
+    Percentiles { times, points }
 }
 
 fn curve(name: &str, timed: u64, median: f64, never: f64) -> Curve {
@@ -150,7 +150,7 @@ pub fn hosts(size: &Size) -> Hosts {
     let host = |host: u64| Host {
         name: size
             .names
-            .get(host as usize)
+            .get(usize::try_from(host).expect("small"))
             .filter(|_| host > 2)
             .cloned()
             .unwrap_or(format!("kvm-{host:04}.example")),
@@ -166,10 +166,12 @@ pub fn hosts(size: &Size) -> Hosts {
             .collect(),
         timed: size.hosts * size.per_day,
     };
+    let mut hosts: Vec<_> = (0..size.hosts.min(if many { 40 } else { 60 })).map(host).collect();
+    hosts.sort_by_key(|host| std::cmp::Reverse(host.total().bad));
     Hosts {
         times: times(size),
         all: size.hosts,
-        hosts: (0..size.hosts.min(if many { 40 } else { 60 })).map(host).collect(),
+        hosts,
         spread: if many { (0..size.days).map(spread).collect() } else { vec![] },
     }
 }

@@ -6,7 +6,7 @@ use softoff_reports::plot::Face;
 /// A text and the rectangle it takes.
 #[derive(Debug, Clone)]
 pub struct Text {
-    pub text: String,
+    pub words: String,
     pub left: f64,
     pub top: f64,
     pub right: f64,
@@ -43,7 +43,7 @@ pub fn texts(svg: &str) -> (Vec<Text>, f64, f64) {
             _ => x,
         };
         // From the top of capitals to the baseline.
-        Text { text, left, right: left + width, top: y - size * 0.4, bottom: y + size * 0.4 }
+        Text { words: text, left, right: left + width, top: y - size * 0.4, bottom: y + size * 0.4 }
     };
     let texts = root.descendants().filter(|node| node.has_tag_name("text")).map(text).collect();
     (texts, number(root, "width"), number(root, "height"))
