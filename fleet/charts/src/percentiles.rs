@@ -5,7 +5,7 @@ use plotters::style::Color;
 use softoff_reports::plot::{Canvas, Colour, Face, Side};
 
 use crate::frame::{Area, Frame};
-use crate::palette::{self, Look};
+use crate::palette::{self, Look, Shape};
 use crate::scale::{self, Amount, Seconds};
 use crate::times::Times;
 use crate::{Chart, ChartError, Context, Count, ENOUGH, Quantile, Table, pen, real};
@@ -121,7 +121,7 @@ impl Percentiles {
         seconds: &Seconds,
         index: usize,
     ) -> Result<(), ChartError> {
-        let look = palette::of(index);
+        let look = look(index);
         for joined in self.joined(index) {
             let points: Vec<_> = joined
                 .iter()
@@ -166,7 +166,7 @@ impl Percentiles {
         let heights: Vec<_> = ends.iter().map(|(_, y)| *y).collect();
         let placed = pen::apart(&heights, 18, (area.top, area.bottom));
         for ((index, _), y) in ends.into_iter().zip(placed) {
-            let look = palette::of(index);
+            let look = look(index);
             pen::marker(canvas, (area.right + 14, y), look, false)?;
             let at = (area.right + 24, y);
             canvas.text(SHARES[index].0, at, Side::Right, Face::STRONG, Colour::Ink)?;
@@ -190,6 +190,12 @@ impl Percentiles {
         }
         Ok(())
     }
+}
+
+/// A triangle is kept for what lies beyond.
+fn look(index: usize) -> Look {
+    let look = palette::of(index);
+    if look.shape == Shape::Triangle { Look { shape: Shape::Diamond, ..look } } else { look }
 }
 
 /// Whether so many say enough of a percentile: at least one must lie beyond it.
