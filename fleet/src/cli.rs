@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::{collect, compare, query, summary, synth, top};
+use crate::{charts, collect, compare, query, summary, synth, top};
 
 const EXAMPLES: &str = "\
 Exit status: 0 all is well, 1 a comparison found that it got worse, 2 an error. All times are UTC.
@@ -18,6 +18,7 @@ Examples:
   softoff fleet compare --before 2026-11-01..2026-11-14 --after 2026-11-15..
                                                           did the upgrade of the 15th make it worse?
   softoff fleet compare --by qemu.version                 did a version of QEMU?
+  softoff fleet charts -o charts --since 2026-11-01       pictures, and a page with all of them: charts/index.html
   softoff fleet query \"SELECT cause, count(*) FROM episodes GROUP BY cause\"
   softoff fleet synth --hosts 100 --days 30 --seed 7 --store synthetic
                                                           a made-up fleet, to try it out";
@@ -42,6 +43,8 @@ enum Verb {
     Top(top::Args),
     /// Did it get worse? Two times, or versions one after the other
     Compare(compare::Args),
+    /// Pictures, and a page with all of them
+    Charts(charts::Args),
     /// SQL over the episodes
     Query(query::Args),
     /// Makes up a fleet whose truth is known, for trials and benchmarks
@@ -60,6 +63,7 @@ impl Cli {
                 Verb::Summary(args) => args.run().await,
                 Verb::Top(args) => args.run().await,
                 Verb::Compare(args) => args.run().await,
+                Verb::Charts(args) => args.run().await,
                 Verb::Query(args) => args.run().await,
                 Verb::Synth(args) => args.run(),
             }

@@ -11,10 +11,11 @@
 //!   [`by`] writes its statements, [`query`] takes yours.
 //! * [`bins`] are the bins that shutdowns are counted into, [`groups`] the counts of each group.
 //! * [`survival`] makes percentiles and differences of the counts, cut-off shutdowns taken into account.
-//! * [`summary`], [`top`] and [`compare`] show them, as [`table`] or JSON.
+//! * [`summary`], [`top`] and [`compare`] show them, as [`table`] or JSON; [`charts`] draws them.
 
 mod bins;
 mod by;
+mod charts;
 mod cli;
 mod cluster;
 mod collect;

@@ -355,3 +355,106 @@ fn queries_only_read_and_errors_say_what_to_do() {
         ended.stderr
     );
 }
+
+/// What `charts` writes for these arguments, with `-o charts`, and the page in it.
+fn charts(dir: &Path, arguments: &[&str]) -> String {
+    let ended = fleet(dir, &[&["charts", "-o", "charts"], arguments].concat());
+    assert_eq!((ended.code, ended.stdout.as_str()), (0, ""), "{}", ended.stderr);
+    assert!(ended.stderr.contains("charts/index.html"), "{}", ended.stderr);
+    for name in ["percentiles", "change", "lost", "survival", "phases", "hosts"] {
+        let svg = fs::read_to_string(dir.join(format!("charts/{name}.svg"))).expect("an SVG");
+        assert!(svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"), "{name}");
+        let png = fs::read(dir.join(format!("charts/{name}.png"))).expect("a PNG");
+        assert!(png.starts_with(b"\x89PNG"), "{name}");
+    }
+    assert_eq!(fs::read_dir(dir.join("charts")).expect("listed").count(), 13, "nothing else is left there");
+    fs::read_to_string(dir.join("charts/index.html")).expect("the page")
+}
+
+/// A number as the page writes it.
+fn thousands(value: &Value) -> String {
+    let digits = value.to_string();
+    let (head, tail) = digits.split_at(digits.len().saturating_sub(3));
+    if head.is_empty() { digits } else { format!("{head}\u{a0}{tail}") }
+}
+
+#[test]
+fn the_charts_say_what_the_summary_says_and_name_the_planted_regression() {
+    let (dir, truth) = large();
+    let page = charts(dir.path(), &[]);
+    let all = json(dir.path(), &["summary", "--format", "json"])["all"].clone();
+    assert!(
+        page.contains(&format!("<strong>{}</strong> shutdowns", thousands(&all["count"]))),
+        "{}",
+        all["count"]
+    );
+    let counted = format!("{} timed, {} cut off", thousands(&all["timed"]), thousands(&all["censored"]));
+    assert!(page.contains(&counted), "{counted}");
+    let median = softoff_reports::units::duration(number(&all["percentiles"]["p50"]["seconds"]));
+    assert!(page.contains(&format!("<strong>{median}</strong> p50")), "{median}");
+    let hours = format!("<strong>{:.1} h</strong> waited", number(&all["total_hours"]));
+    assert!(page.contains(&hours), "{hours}");
+    assert!(page.contains("<strong>20</strong> hosts") && page.contains("Synthetic."));
+    let compared = json(
+        dir.path(),
+        &[
+            "compare",
+            "--before",
+            "2026-01-01..2026-01-05",
+            "--after",
+            "2026-01-06..2026-01-10",
+            "--format",
+            "json",
+        ],
+    );
+    let difference = &compared["differences"][0];
+    let found = format!(
+        "2026-01-01..2026-01-05 → 2026-01-06..2026-01-10: worse. Mean time {} → {}: {:+.2} s (95 %: {:+.2} to {:+.2} s)",
+        softoff_reports::units::duration(number(&difference["first_mean_seconds"])),
+        softoff_reports::units::duration(number(&difference["second_mean_seconds"])),
+        number(&difference["seconds"]),
+        number(&difference["low_seconds"]),
+        number(&difference["high_seconds"]),
+    );
+    assert_eq!(truth["regression"]["from"], "2026-01-06");
+    assert!(page.contains(&found), "{found}");
+    let quiet =
+        charts(dir.path(), &["--before", "2026-01-01..2026-01-02", "--after", "2026-01-03..2026-01-05"]);
+    assert!(quiet.contains("Before and after: no difference that can be told from chance"));
+}
+
+#[test]
+fn a_fleet_of_one_or_of_none_can_be_drawn_and_so_can_many_hosts() {
+    let (dir, _) = made_up(["--hosts", "1", "--days", "2", "--per-day", "3", "--seed", "7"]);
+    let page = charts(dir.path(), &["--by", "os"]);
+    assert!(
+        page.contains("<strong>1</strong> host<") || page.contains("<strong>1</strong> host\n"),
+        "{page}"
+    );
+    assert!(page.contains("There are not 20 timed shutdowns on both sides."));
+    let page = charts(dir.path(), &["--until", "1999-01-01"]);
+    assert!(page.contains("No shutdown whose time is known."));
+    let (dir, _) = made_up(["--hosts", "70", "--days", "2", "--per-day", "6", "--seed", "7"]);
+    let page = charts(dir.path(), &[]);
+    assert!(page.contains("70 hosts, the 40 worst of them by name."));
+}
+
+#[test]
+fn a_host_with_an_odd_name_cannot_act_on_the_charts() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let export =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/odd-host.jsonl")).expect("a file");
+    let export = export.replace("a/b:c%d", "a'b<script>");
+    fs::write(dir.path().join("odd.jsonl"), export).expect("written");
+    assert_eq!(fleet(dir.path(), &["collect", "odd.jsonl"]).code, 0);
+    let page = charts(dir.path(), &[]);
+    assert!(!page.contains("<script") && !page.contains('\u{1b}'), "{page}");
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_named() {
+    let dir = small();
+    let ended = fleet(dir.path(), &["charts", "-o", "store/synthetic-truth.json"]);
+    assert_eq!(ended.code, 2);
+    assert!(ended.stderr.contains("cannot make store/synthetic-truth.json"), "{}", ended.stderr);
+}

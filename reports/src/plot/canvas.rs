@@ -12,12 +12,18 @@ use crate::ReportError;
 
 /// A colour by its part, so that the page can give it another one in the dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Colour {
+pub enum Colour {
+    /// The background.
     Paper,
+    /// Text, and what matters most.
     Ink,
+    /// Text that steps back, and axes.
     Muted,
+    /// Lines behind everything.
     Grid,
+    /// What speaks for a cause.
     Supports,
+    /// A phase, by its number.
     Phase(usize),
 }
 
@@ -32,7 +38,8 @@ const PHASES: [RGBColor; 6] = [
 ];
 
 impl Colour {
-    fn rgb(self) -> RGBColor {
+    /// As plotters has it.
+    pub fn rgb(self) -> RGBColor {
         match self {
             Self::Paper => RGBColor(0xFF, 0xFF, 0xFF),
             Self::Ink => RGBColor(0x1A, 0x1F, 0x26),
@@ -56,18 +63,22 @@ impl Colour {
 
 /// Which side of its point a text stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub enum Side {
+    /// To the right of it.
     Right,
+    /// To the left of it.
     Left,
+    /// Around it.
     Middle,
 }
 
 type Point = (i32, i32);
 
 /// The picture. Coordinates are pixels from the top left.
-pub(super) struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
+pub struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
 
 impl<'a> Canvas<'a> {
+    /// A picture of so many pixels, which [`finish`](Self::finish) has written into `svg`.
     pub fn new(svg: &'a mut String, width: i32, height: i32) -> Result<Self, ReportError> {
         let size = (width.unsigned_abs(), height.unsigned_abs());
         let area = SVGBackend::with_string(svg, size).into_drawing_area();
@@ -75,22 +86,27 @@ impl<'a> Canvas<'a> {
         Ok(Self(area))
     }
 
+    /// Ends the document.
     pub fn finish(self) -> Result<(), ReportError> {
         self.0.present().map_err(failed)
     }
 
+    /// A filled rectangle.
     pub fn bar(&self, from: Point, to: Point, colour: Colour) -> Result<(), ReportError> {
         self.draw(&Rectangle::new([from, to], colour.fill()))
     }
 
+    /// A line, one pixel wide.
     pub fn line(&self, from: Point, to: Point, colour: Colour) -> Result<(), ReportError> {
         self.draw(&PathElement::new([from, to], colour.rgb().stroke_width(1)))
     }
 
+    /// A filled circle.
     pub fn disc(&self, centre: Point, radius: i32, colour: Colour) -> Result<(), ReportError> {
         self.draw(&Circle::new(centre, radius, colour.fill()))
     }
 
+    /// A circle that hides what is behind it.
     pub fn ring(&self, centre: Point, radius: i32, colour: Colour) -> Result<(), ReportError> {
         self.disc(centre, radius, Colour::Paper)?;
         self.draw(&Circle::new(centre, radius, colour.rgb().stroke_width(2)))
@@ -124,7 +140,8 @@ impl<'a> Canvas<'a> {
         self.draw(&Text::new(text.to_owned(), at, style))
     }
 
-    fn draw<E>(&self, element: &E) -> Result<(), ReportError>
+    /// Any element of plotters.
+    pub fn draw<E>(&self, element: &E) -> Result<(), ReportError>
     where
         for<'e> &'e E: PointCollection<'e, Point>,
         E: Drawable<SVGBackend<'a>>,

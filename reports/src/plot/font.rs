@@ -10,16 +10,21 @@ pub(super) const FAMILIES: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// A size and weight of the font.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Face {
+pub struct Face {
     /// Height in pixels.
     pub size: f32,
+    /// Bold or regular.
     pub bold: bool,
 }
 
 impl Face {
+    /// What a picture shows.
     pub const TITLE: Self = Self { size: 17.0, bold: true };
+    /// Most texts.
     pub const TEXT: Self = Self { size: 12.0, bold: false };
+    /// What is looked for first.
     pub const STRONG: Self = Self { size: 12.0, bold: true };
+    /// Axes and footnotes.
     pub const SMALL: Self = Self { size: 11.0, bold: false };
 
     fn data(self) -> &'static [u8] {

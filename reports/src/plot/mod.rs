@@ -23,10 +23,10 @@ use softoff_analyzer::Episode;
 
 use crate::ReportError;
 use crate::story::Story;
-use canvas::Canvas;
-pub(crate) use canvas::Colour;
 use panel::Panel;
 
+pub use canvas::{Canvas, Colour, Side};
+pub use font::Face;
 pub use raster::png;
 
 /// Width of a picture in pixels; its height follows from what it shows.
