@@ -41,6 +41,12 @@ impl Curve {
         share(&self.steps, seconds)
     }
 
+    /// The time after which half are over, or the longest seen.
+    fn half(&self) -> f64 {
+        let half = self.steps.iter().find(|(_, share)| *share <= 0.5);
+        half.map_or(self.last().max(f64::from(u32::MAX)), |(seconds, _)| *seconds)
+    }
+
     fn times(&self) -> impl Iterator<Item = f64> + '_ {
         // What almost none has ended by would only stretch the axis.
         let first = self.steps.iter().find(|(_, share)| *share < 0.995).map(|(seconds, _)| *seconds);
@@ -138,15 +144,22 @@ pub(crate) fn labels(
     right: i32,
 ) -> Result<(), ChartError> {
     const ROW: i32 = 34;
+    const NEAR: i32 = 40;
     let end = |curve: &Curve| {
         let last = curve.last();
         (seconds.at(last), shares.at(curve.share(last) * 100.0))
     };
+    let mut curves = curves.to_vec();
+    // Those that end at one height stand in the order in which they fall, the last one uppermost.
+    curves.sort_by(|a, b| b.0.half().total_cmp(&a.0.half()));
     let heights: Vec<_> = curves.iter().map(|(curve, _)| end(curve).1).collect();
     let placed = pen::apart(&heights, ROW, (area.top + 8, area.bottom - 16));
     for ((curve, look), y) in curves.iter().zip(placed) {
         let left = area.right + 12;
-        pen::thin(canvas, &[end(curve), (left, y)], Colour::Grid.rgb())?;
+        // From afar, a line would only cross the others.
+        if left - end(curve).0 < NEAR {
+            pen::thin(canvas, &[end(curve), (left, y)], Colour::Grid.rgb())?;
+        }
         pen::line(canvas, &[(left, y), (left + 26, y)], *look)?;
         pen::marker(canvas, (left + 13, y), *look, false)?;
         let (x, width) = (left + 34, right - left - 34);

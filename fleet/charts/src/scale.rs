@@ -174,7 +174,7 @@ pub(crate) fn feet(
         let half = Face::SMALL.width(&label) / 2 + 1;
         if x - half > free {
             pen::note(canvas, &label, (x, area.bottom + 14), Side::Middle)?;
-            free = x + half + 8;
+            free = x + half + 4;
         }
     }
     Ok(canvas.line((area.left, area.bottom), (area.right, area.bottom), Colour::Muted)?)

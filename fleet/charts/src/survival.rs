@@ -94,7 +94,7 @@ impl Survival {
         let at = |curve: &Curve| curve.share(TOLD[3]);
         let worst = drawn
             .iter()
-            .filter(|(curve, _)| curve.last() >= TOLD[3])
+            .filter(|(curve, look)| *look != palette::others() && curve.last() >= TOLD[3])
             .max_by(|a, b| at(a.0).total_cmp(&at(b.0)));
         let sum = |of: fn(&Count) -> u64| self.all().map(|curve| of(&curve.count)).sum();
         let count = Count { timed: sum(|count| count.timed), cut_off: sum(|count| count.cut_off) };
