@@ -15,7 +15,7 @@ pub(crate) const PADDING: i32 = 24;
 const TITLE: i32 = 26;
 const LINE: i32 = 17;
 const GAP: i32 = 14;
-const MARK: &str = "SYNTHETIC: made up, no real shutdowns";
+const MARK: &str = "SYNTHETIC: holds made-up shutdowns";
 /// Longer names than this are cut before they are measured.
 const CHARS_AT_MOST: usize = 120;
 

@@ -99,7 +99,7 @@ impl Phases {
         let all: f64 = by_phase.iter().map(|(_, seconds)| seconds).sum();
         let longest = by_phase.iter().max_by(|a, b| a.1.total_cmp(&b.1)).filter(|_| all > 0.0);
         let longest = longest.map_or_else(String::new, |(phase, seconds)| {
-            format!(" Most of their time, {}, is in phase {}.", units::percent(seconds / all), PHASES[*phase])
+            format!(" Most of the time, {}, is in phase {}.", units::percent(seconds / all), PHASES[*phase])
         });
         let mut notes = vec![format!(
             "Mean over the shutdowns in which a phase was seen. Pale bars: fewer than {ENOUGH} shutdowns. \
@@ -111,7 +111,12 @@ impl Phases {
         Frame {
             name: "phases",
             title: "Where slow shutdowns spend their time".to_owned(),
-            says: format!("{} slow shutdowns that ended by themselves.{longest}", crate::thousands(count)),
+            says: format!(
+                "{} slow shutdown{} that ended by {}.{longest}",
+                crate::thousands(count),
+                if count == 1 { "" } else { "s" },
+                if count == 1 { "itself" } else { "themselves" },
+            ),
             notes,
             table: table(causes),
         }
