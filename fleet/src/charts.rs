@@ -67,6 +67,14 @@ impl Groups {
             Self::Os => "os",
         }
     }
+
+    /// What people call it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cause => "cause",
+            Self::Os => "system",
+        }
+    }
 }
 
 impl Args {
@@ -87,7 +95,7 @@ impl Args {
             overview.percentiles().chart(&context)?,
             counts::change(engine, filter, periods).await?.chart(&context)?,
             costs::lost(engine, filter, times).await?.chart(&context)?,
-            counts::survival(engine, filter, self.by.column()).await?.chart(&context)?,
+            counts::survival(engine, filter, self.by).await?.chart(&context)?,
             costs::phases(engine, filter).await?.chart(&context)?,
             hosts::hosts(engine, filter, times, overview.hosts).await?.chart(&context)?,
         ])

@@ -431,6 +431,7 @@ fn a_fleet_of_one_or_of_none_can_be_drawn_and_so_can_many_hosts() {
         page.contains("<strong>1</strong> host<") || page.contains("<strong>1</strong> host\n"),
         "{page}"
     );
+    assert!(page.contains("How many are still running, by system"));
     assert!(page.contains("There are not 20 timed shutdowns on both sides."));
     let page = charts(dir.path(), &["--until", "1999-01-01"]);
     assert!(page.contains("No shutdown whose time is known."));

@@ -41,6 +41,13 @@ impl Curve {
         share(&self.steps, seconds)
     }
 
+    /// Its name without what has no room: of a libosinfo id, `http://debian.org/debian/12`, the part after its vendor.
+    pub(crate) fn label(&self) -> &str {
+        let id = self.name.strip_prefix("http://").or_else(|| self.name.strip_prefix("https://"));
+        let path = id.and_then(|id| id.split_once('/')).map(|(_, path)| path);
+        path.filter(|path| !path.is_empty()).unwrap_or(&self.name)
+    }
+
     /// The time after which half are over, or the longest seen.
     fn half(&self) -> f64 {
         let half = self.steps.iter().find(|(_, share)| *share <= 0.5);
@@ -163,7 +170,7 @@ pub(crate) fn labels(
         pen::line(canvas, &[(left, y), (left + 26, y)], *look)?;
         pen::marker(canvas, (left + 13, y), *look, false)?;
         let (x, width) = (left + 34, right - left - 34);
-        let name = shown(&curve.name, Face::STRONG, width);
+        let name = shown(curve.label(), Face::STRONG, width);
         canvas.text(&name, (x, y), Side::Right, Face::STRONG, Colour::Ink)?;
         let count = Face::SMALL.fit(&curve.count.told(), width);
         pen::note(canvas, &count, (x, y + 15), Side::Right)?;
@@ -207,7 +214,7 @@ pub(crate) fn at_risk(
     for (row, (curve, look)) in (1..).zip(curves) {
         let y = area.top + 6 + row * AT_RISK_ROW;
         pen::marker(canvas, (left + 5, y), *look, false)?;
-        let name = shown(&curve.name, Face::SMALL, area.left - left - 50);
+        let name = shown(curve.label(), Face::SMALL, area.left - left - 50);
         pen::note(canvas, &name, (left + 16, y), Side::Right)?;
         let mut free = area.left - 26;
         for (tick, _) in seconds.coarse_ticks() {

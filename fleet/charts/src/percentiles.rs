@@ -177,7 +177,11 @@ impl Percentiles {
     fn counts(&self, canvas: &Canvas<'_>, area: Area) -> Result<(), ChartError> {
         let most = self.points.iter().map(|point| point.count.timed).max().unwrap_or(0);
         let amount = Amount::up_to(real(most), (area.bottom, area.top), 2);
-        scale::heading(canvas, area, &format!("timed shutdowns {}; darker: cut off", self.times.per()))?;
+        scale::heading(
+            canvas,
+            area,
+            &format!("timed shutdowns {} (pale), of these cut off (full)", self.times.per()),
+        )?;
         let ends = [0.0, amount.most()].map(|tick| (amount.at(tick), scale::number(tick, 1.0)));
         scale::rungs(canvas, area, ends)?;
         for point in &self.points {

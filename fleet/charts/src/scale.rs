@@ -52,10 +52,12 @@ impl Seconds {
 
     /// Times and labels of the ticks: as many as a picture has room for.
     pub fn ticks(&self) -> Vec<(f64, String)> {
-        const ROOM: i32 = 38;
-        let room = usize::try_from((self.pixels.1 - self.pixels.0).abs() / ROOM).unwrap_or(0);
+        const AT_MOST: usize = 12;
+        // Upwards, labels need their height; to the right, their width.
+        let room = if self.pixels.0 > self.pixels.1 { 16 } else { 44 };
+        let apart = |pair: &[f64]| (self.at(pair[1]) - self.at(pair[0])).abs() >= room;
         let lists = [self.within(&FINE), self.within(&MEDIUM)];
-        let fitting = lists.into_iter().find(|ticks| ticks.len() <= room.min(12));
+        let fitting = lists.into_iter().find(|ticks| ticks.len() <= AT_MOST && ticks.windows(2).all(apart));
         labelled(fitting.unwrap_or_else(|| self.within(&COARSE)))
     }
 

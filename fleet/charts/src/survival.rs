@@ -68,7 +68,7 @@ impl Survival {
         let few: Vec<_> = self
             .all()
             .filter(|curve| !curve.count.is_enough())
-            .map(|curve| format!("{} ({})", shown(&curve.name, Face::SMALL, 200), curve.count.timed))
+            .map(|curve| format!("{} ({})", shown(curve.label(), Face::SMALL, 200), curve.count.timed))
             .collect();
         let mut notes = vec![
             "The lower a curve, the sooner these shutdowns are over; where it stays level, they do not end. \
@@ -99,7 +99,7 @@ impl Survival {
         let sum = |of: fn(&Count) -> u64| self.all().map(|curve| of(&curve.count)).sum();
         let count = Count { timed: sum(|count| count.timed), cut_off: sum(|count| count.cut_off) };
         let worst = worst.map_or_else(String::new, |(curve, _)| {
-            let name = shown(&curve.name, Face::TEXT, 240);
+            let name = shown(curve.label(), Face::TEXT, 240);
             format!("After 5 minutes, {} of {name} still run. ", units::percent(at(curve)))
         });
         format!("{worst}{}.", count.told())

@@ -11,7 +11,7 @@ use softoff_charts::percentiles::SHARES;
 use softoff_charts::survival::Survival;
 use softoff_charts::{Count, Quantile};
 
-use super::{answer, sql};
+use super::{Groups, answer, sql};
 use crate::bins;
 use crate::engine::Engine;
 use crate::groups::{UNKNOWN, column};
@@ -67,8 +67,8 @@ impl Bins {
 }
 
 /// The curves of the largest groups, and of all others together.
-pub async fn survival(engine: &Engine, filter: &str, by: &str) -> anyhow::Result<Survival> {
-    let value = format!("coalesce({by}, '{UNKNOWN}')");
+pub async fn survival(engine: &Engine, filter: &str, by: Groups) -> anyhow::Result<Survival> {
+    let value = format!("coalesce({}, '{UNKNOWN}')", by.column());
     let largest = answer::texts(&engine.ask(&sql::most(&value, filter, CURVES)).await?, "grp")?;
     let largest: Vec<String> = largest.into_iter().flatten().collect();
     let all: u64 = answer::counts(&engine.ask(&sql::value_count(&value, filter)).await?, "n")?.iter().sum();
@@ -77,7 +77,7 @@ pub async fn survival(engine: &Engine, filter: &str, by: &str) -> anyhow::Result
     let groups: Vec<_> = groups.collect();
     let more = usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(largest.len());
     let others = bins.remove(&None).map(|bins| (more, bins.curve("others")));
-    Ok(Survival { by: by.to_owned(), groups, others })
+    Ok(Survival { by: by.name().to_owned(), groups, others })
 }
 
 /// The time before and the time after; nothing to compare where there are none.

@@ -62,7 +62,10 @@ impl Overview {
         let days = u64::try_from(last.signed_duration_since(first).num_days() + 1).ok()?;
         let middle = first.checked_add_days(Days::new(days / 2))?;
         let before = middle.pred_opt().filter(|before| *before >= first)?;
-        let range = |from: NaiveDate, until: NaiveDate| range::range(&format!("{from}..{until}")).ok();
+        let range = |from: NaiveDate, until: NaiveDate| {
+            let name = if from == until { from.to_string() } else { format!("{from}..{until}") };
+            range::range(&name).ok()
+        };
         range(first, before).zip(range(middle, last))
     }
 

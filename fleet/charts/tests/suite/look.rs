@@ -119,6 +119,15 @@ fn few_shutdowns_are_drawn_hollow_hatched_or_not_at_all() {
 }
 
 #[test]
+fn a_system_is_named_by_what_tells_it_from_others_and_its_id_is_in_the_table() {
+    let id = "http://microsoft.com/win/2k22".to_owned();
+    let size = Size { names: vec![id.clone()], ..Size::of(30, 50, 50) };
+    let chart = samples::survival(&size).chart(&samples::context()).expect("drawn");
+    assert!(texts(&chart.svg).0.iter().any(|text| text.words == "win/2k22"));
+    assert_eq!(chart.table.rows[0][0], id);
+}
+
+#[test]
 fn the_page_needs_nothing_from_elsewhere_and_runs_nothing() {
     let charts = drawn(&Size::of(30, 50, 50));
     let page = page(&samples::context(), &[], &charts).expect("a page");
