@@ -19,7 +19,7 @@ import duckdb
 files, sql, memory, threads = sys.argv[1:5]
 start = time.perf_counter()
 db = duckdb.connect()
-db.execute(f"SET memory_limit = '{memory}MiB'; SET threads = {threads}; SET TimeZone = 'UTC'")
+db.execute(f"SET memory_limit = '{memory}MiB'; SET threads = {threads}; SET TimeZone = 'UTC'; SET enable_progress_bar = false")
 db.execute(f"CREATE VIEW episodes AS SELECT * FROM read_parquet('{files}')")
 rows = db.execute(sql).fetchall()
 seconds = time.perf_counter() - start
