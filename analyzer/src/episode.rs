@@ -441,3 +441,76 @@ pub enum Tier {
     /// And evidence from inside the guest.
     Guest,
 }
+
+/// The words of a vocabulary, those of the JSON contract.
+macro_rules! words {
+    ($vocabulary:ident { $($variant:ident => $word:literal),+ $(,)? }) => {
+        impl $vocabulary {
+            /// All of them, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in JSON.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+    };
+}
+
+words!(Path {
+    Acpi => "acpi",
+    Agent => "agent",
+    Guest => "guest",
+    Signal => "signal",
+    Destroy => "destroy",
+    None => "none",
+});
+
+words!(Outcome {
+    Soft => "soft",
+    Hard => "hard",
+    Slept => "slept",
+    Rebooted => "rebooted",
+    Crashed => "crashed",
+    Ignored => "ignored",
+    Pending => "pending",
+    Saved => "saved",
+    Migrated => "migrated",
+    Unknown => "unknown",
+});
+
+words!(Verdict { Clean => "clean", Slow => "slow", Failed => "failed", Unknown => "unknown" });
+
+words!(RiskLevel { Unknown => "unknown", Low => "low", Medium => "medium", High => "high" });
+
+words!(Tier {
+    Hook => "hook",
+    Log => "log",
+    Process => "process",
+    Kvm => "kvm",
+    Probe => "probe",
+    Guest => "guest",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_words<T: Serialize>(all: &[T], word: impl Fn(&T) -> &'static str) {
+        for value in all {
+            assert_eq!(serde_json::to_value(value).expect("JSON"), word(value));
+        }
+    }
+
+    #[test]
+    fn each_vocabulary_has_the_words_of_its_json() {
+        assert_words(Path::ALL, |path| path.as_str());
+        assert_words(Outcome::ALL, |outcome| outcome.as_str());
+        assert_words(Verdict::ALL, |verdict| verdict.as_str());
+        assert_words(RiskLevel::ALL, |level| level.as_str());
+        assert_words(Tier::ALL, |tier| tier.as_str());
+        assert_words(&PhaseName::ALL, |phase| phase.as_str());
+    }
+}

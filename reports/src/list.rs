@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::Screen;
 use crate::screen::verdict_style;
-use crate::story::{self, Story};
+use crate::story::Story;
 use crate::units::counted;
 use crate::visible::fit;
 
@@ -42,7 +42,7 @@ fn row(story: &Story) -> Row {
         or_dash(&story.when),
         story.name.clone(),
         story.outcome.to_owned(),
-        story::verdict(story.verdict).to_owned(),
+        story.verdict.as_str().to_owned(),
         or_dash(&story.duration),
         or_dash(&story.cause_in_short),
         story.id.clone(),
@@ -83,10 +83,11 @@ fn line(row: &Row, widths: &[usize; COLUMNS], screen: Screen, verdict: Option<Ve
 
 fn totals(episodes: &[Episode]) -> String {
     let of = |verdict| episodes.iter().filter(|episode| episode.verdict == verdict).count();
-    let counts: Vec<_> = [Verdict::Clean, Verdict::Slow, Verdict::Failed, Verdict::Unknown]
-        .into_iter()
+    let counts: Vec<_> = Verdict::ALL
+        .iter()
+        .copied()
         .filter(|verdict| of(*verdict) > 0)
-        .map(|verdict| format!("{} {}", of(verdict), story::verdict(verdict)))
+        .map(|verdict| format!("{} {}", of(verdict), verdict.as_str()))
         .collect();
     format!("{}: {}", counted(episodes.len() as u64, "shutdown"), counts.join(", "))
 }

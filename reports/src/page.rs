@@ -8,7 +8,7 @@ use softoff_analyzer::episode::Verdict;
 use crate::ReportError;
 use crate::pictures::{self, Pictures, Shot};
 use crate::plot::{self, Colour};
-use crate::story::{self, Story};
+use crate::story::Story;
 use crate::units::counted;
 use crate::visible::visible;
 
@@ -60,7 +60,7 @@ impl Shutdown {
         let story = Story::of(episode);
         let (wide, narrow) = (plot::untitled(&story, plot::WIDE)?, plot::untitled(&story, plot::NARROW)?);
         let shots = pictures::shots(episode, &story, pictures);
-        Ok(Self { verdict: story::verdict(episode.verdict), wide, narrow, shots, story })
+        Ok(Self { verdict: episode.verdict.as_str(), wide, narrow, shots, story })
     }
 }
 
@@ -87,7 +87,7 @@ fn period(episodes: &[&Episode]) -> String {
 fn totals(episodes: &[&Episode]) -> Vec<Total> {
     let total = |verdict| Total {
         count: episodes.iter().filter(|episode| episode.verdict == verdict).count(),
-        verdict: story::verdict(verdict),
+        verdict: verdict.as_str(),
     };
     let unknown = Some(total(Verdict::Unknown)).filter(|total| total.count > 0);
     [Verdict::Clean, Verdict::Slow, Verdict::Failed].map(total).into_iter().chain(unknown).collect()

@@ -3,8 +3,7 @@
 
 use softoff_analyzer::Cause;
 use softoff_analyzer::episode::{
-    Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, RiskLevel, Source, Tier,
-    Verdict,
+    Domain, Episode, Evidence, Outcome, Path, Phase, PhaseName, Qemu, Request, Risk, Source, Tier, Verdict,
 };
 
 use crate::guest::GuestSide;
@@ -120,7 +119,7 @@ impl Story {
         Self {
             id: shown(&episode.id),
             when: episode.at().map(moment),
-            outcome: outcome(episode.outcome),
+            outcome: episode.outcome.as_str(),
             verdict: episode.verdict,
             seconds: episode.duration_seconds.filter(|seconds| seconds.is_finite() && *seconds >= 0.0),
             duration: episode.duration_seconds.map(duration),
@@ -175,31 +174,6 @@ impl Bearing {
     }
 }
 
-/// The word for a verdict.
-pub(crate) const fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Clean => "clean",
-        Verdict::Slow => "slow",
-        Verdict::Failed => "failed",
-        Verdict::Unknown => "unknown",
-    }
-}
-
-const fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Soft => "soft",
-        Outcome::Hard => "hard",
-        Outcome::Slept => "slept",
-        Outcome::Rebooted => "rebooted",
-        Outcome::Crashed => "crashed",
-        Outcome::Ignored => "ignored",
-        Outcome::Pending => "pending",
-        Outcome::Saved => "saved",
-        Outcome::Migrated => "migrated",
-        Outcome::Unknown => "unknown",
-    }
-}
-
 const fn source(source: Source) -> &'static str {
     match source {
         Source::Hook => "hook",
@@ -210,15 +184,6 @@ const fn source(source: Source) -> &'static str {
         Source::Agent => "agent",
         Source::Screen => "screen",
         Source::Evtx => "evtx",
-    }
-}
-
-const fn risk_level(level: RiskLevel) -> &'static str {
-    match level {
-        RiskLevel::Unknown => "unknown",
-        RiskLevel::Low => "low",
-        RiskLevel::Medium => "medium",
-        RiskLevel::High => "high",
     }
 }
 
@@ -388,7 +353,7 @@ const fn path(path: Path) -> &'static str {
 fn judgement(episode: &Episode) -> String {
     let escalated = if episode.escalated { ", a hard stop after a soft request" } else { "" };
     let took = episode.duration_seconds.map(|took| format!(", {}", duration(took))).unwrap_or_default();
-    format!("{}, {}{escalated}{took}", outcome(episode.outcome), verdict(episode.verdict))
+    format!("{}, {}{escalated}{took}", episode.outcome.as_str(), episode.verdict.as_str())
 }
 
 fn guest(domain: &Domain, os: &str) -> String {
@@ -475,7 +440,7 @@ fn loss(risk: &Risk) -> Loss {
         risk.writes_after_request.map(|count| format!("{} after the request", counted(count, "write"))),
     ];
     Loss {
-        level: risk_level(risk.level),
+        level: risk.level.as_str(),
         text: shown(&risk.text),
         measured: measured.into_iter().flatten().collect::<Vec<_>>().join(", "),
     }

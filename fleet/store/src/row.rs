@@ -11,7 +11,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
 use softoff_analyzer::Episode;
 use softoff_analyzer::episode::{Outcome, Path, PhaseName};
 use softoff_analyzer::limits;
@@ -70,11 +69,11 @@ impl<'a> Row<'a> {
             qemu_build_id: text(qemu.and_then(|qemu| qemu.build_id.as_ref())),
             kernel: kernel.map(Cow::from),
             requested_at: episode.request.at,
-            request_path: word(&episode.request.path),
+            request_path: Cow::from(episode.request.path.as_str()),
             presses: i32::try_from(episode.request.presses).unwrap_or(i32::MAX),
             requested_by: text(episode.request.by.as_ref()),
-            outcome: word(&episode.outcome),
-            verdict: word(&episode.verdict),
+            outcome: Cow::from(episode.outcome.as_str()),
+            verdict: Cow::from(episode.verdict.as_str()),
             escalated: episode.escalated,
             duration_seconds: episode.duration_seconds,
             observed_seconds: observed,
@@ -85,8 +84,8 @@ impl<'a> Row<'a> {
             cause: Cow::from(episode.cause.code.code()),
             confidence: episode.cause.confidence,
             scenario: episode.cause.scenario.map(i32::from),
-            risk: episode.risk.as_ref().map(|risk| word(&risk.level)),
-            tier: word(&completeness.tier),
+            risk: episode.risk.as_ref().map(|risk| Cow::from(risk.level.as_str())),
+            tier: Cow::from(completeness.tier.as_str()),
             lost_events: i64::try_from(completeness.lost_events).unwrap_or(i64::MAX),
             bad_lines: i64::try_from(completeness.bad_lines).unwrap_or(i64::MAX),
             clock_uncertainty_seconds: Duration::from_nanos(completeness.clock_uncertainty_ns).as_secs_f64(),
@@ -127,15 +126,6 @@ fn at_least(episode: &Episode) -> Option<f64> {
 
 fn text(value: Option<&String>) -> Option<Cow<'_, str>> {
     value.map(Cow::from)
-}
-
-/// The word of the JSON contract.
-fn word(value: &impl Serialize) -> Cow<'static, str> {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word.into(),
-        // SANITY: the vocabularies are enums without data, which serde writes as strings.
-        other => unreachable!("not a word: {other:?}"),
-    }
 }
 
 #[cfg(test)]

@@ -13,12 +13,6 @@ use super::family::{self, Family};
 use super::standing::Standing;
 use super::{Buckets, Observed, Present, Recorded, Shutdown, os};
 
-const OUTCOMES: &[&str] =
-    &["soft", "hard", "slept", "rebooted", "crashed", "ignored", "pending", "saved", "migrated", "unknown"];
-const VERDICTS: &[&str] = &["clean", "slow", "failed", "unknown"];
-const PATHS: &[&str] = &["acpi", "agent", "guest", "signal", "destroy", "none"];
-const TIERS: &[&str] = &["hook", "log", "process", "kvm", "probe", "guest"];
-const RISKS: &[&str] = &["unknown", "low", "medium", "high"];
 const NO_AND_YES: &[&str] = &["false", "true"];
 
 /// All that is counted.
@@ -53,13 +47,18 @@ impl Tally {
     fn empty(buckets: &Buckets) -> Self {
         let causes: Vec<_> = Cause::ALL.iter().map(|cause| cause.code()).collect();
         let phases = PhaseName::ALL.map(PhaseName::as_str);
+        let outcomes = words(Outcome::ALL, Outcome::as_str);
+        let verdicts = words(Verdict::ALL, Verdict::as_str);
+        let paths = words(Path::ALL, Path::as_str);
+        let tiers = words(Tier::ALL, Tier::as_str);
+        let risks = words(RiskLevel::ALL, RiskLevel::as_str);
         Self {
-            shutdowns: zeros(&[OUTCOMES, VERDICTS]),
+            shutdowns: zeros(&[&outcomes, &verdicts]),
             causes: zeros(&[&causes]),
-            systems: zeros(&[os::WORDS, VERDICTS]),
-            paths: zeros(&[PATHS, VERDICTS]),
-            tiers: zeros(&[TIERS]),
-            hard_stops: zeros(&[NO_AND_YES, RISKS]),
+            systems: zeros(&[os::WORDS, &verdicts]),
+            paths: zeros(&[&paths, &verdicts]),
+            tiers: zeros(&[&tiers]),
+            hard_stops: zeros(&[NO_AND_YES, &risks]),
             durations: histograms(&[NO_AND_YES], buckets),
             phases: histograms(&[&phases], buckets),
             unfinished: zeros(&[&phases]),
@@ -82,15 +81,15 @@ impl Tally {
     }
 
     fn count(&mut self, episode: &Episode, observed: Option<Observed>) {
-        let verdict = verdict(episode.verdict);
-        one(&mut self.shutdowns, &[outcome(episode.outcome), verdict]);
+        let verdict = episode.verdict.as_str();
+        one(&mut self.shutdowns, &[episode.outcome.as_str(), verdict]);
         one(&mut self.causes, &[episode.cause.code.code()]);
         one(&mut self.systems, &[os::word(episode.domain.os.as_deref()), verdict]);
-        one(&mut self.paths, &[path(episode.request.path), verdict]);
-        one(&mut self.tiers, &[tier(episode.completeness.tier)]);
+        one(&mut self.paths, &[episode.request.path.as_str(), verdict]);
+        one(&mut self.tiers, &[episode.completeness.tier.as_str()]);
         if episode.outcome == Outcome::Hard || episode.escalated {
             let level = episode.risk.as_ref().map_or(RiskLevel::Unknown, |risk| risk.level);
-            one(&mut self.hard_stops, &[yes(episode.escalated), risk(level)]);
+            one(&mut self.hard_stops, &[yes(episode.escalated), level.as_str()]);
         }
         self.lost_events = self.lost_events.saturating_add(episode.completeness.lost_events);
         if let Some(observed) = observed {
@@ -145,6 +144,10 @@ impl Tally {
     }
 }
 
+fn words<T: Copy>(all: &[T], word: fn(T) -> &'static str) -> Vec<&'static str> {
+    all.iter().copied().map(word).collect()
+}
+
 /// All combinations of the vocabularies, with 0.
 fn zeros(vocabularies: &[&[&'static str]]) -> BTreeMap<Words, u64> {
     combinations(vocabularies).into_iter().map(|words| (words, 0)).collect()
@@ -185,59 +188,4 @@ fn number(count: u64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact for 285,000 years")]
 fn unix(at: DateTime<Utc>) -> f64 {
     at.timestamp_millis() as f64 / 1e3
-}
-
-const fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Soft => "soft",
-        Outcome::Hard => "hard",
-        Outcome::Slept => "slept",
-        Outcome::Rebooted => "rebooted",
-        Outcome::Crashed => "crashed",
-        Outcome::Ignored => "ignored",
-        Outcome::Pending => "pending",
-        Outcome::Saved => "saved",
-        Outcome::Migrated => "migrated",
-        Outcome::Unknown => "unknown",
-    }
-}
-
-const fn verdict(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Clean => "clean",
-        Verdict::Slow => "slow",
-        Verdict::Failed => "failed",
-        Verdict::Unknown => "unknown",
-    }
-}
-
-const fn path(path: Path) -> &'static str {
-    match path {
-        Path::Acpi => "acpi",
-        Path::Agent => "agent",
-        Path::Guest => "guest",
-        Path::Signal => "signal",
-        Path::Destroy => "destroy",
-        Path::None => "none",
-    }
-}
-
-const fn tier(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Hook => "hook",
-        Tier::Log => "log",
-        Tier::Process => "process",
-        Tier::Kvm => "kvm",
-        Tier::Probe => "probe",
-        Tier::Guest => "guest",
-    }
-}
-
-const fn risk(level: RiskLevel) -> &'static str {
-    match level {
-        RiskLevel::Unknown => "unknown",
-        RiskLevel::Low => "low",
-        RiskLevel::Medium => "medium",
-        RiskLevel::High => "high",
-    }
 }

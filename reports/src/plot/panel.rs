@@ -4,7 +4,7 @@ use super::axis::{Axis, Spot};
 use super::canvas::{Canvas, Colour, Side};
 use super::font::Face;
 use crate::ReportError;
-use crate::story::{Bearing, Sighting, Story, Stretch, verdict};
+use crate::story::{Bearing, Sighting, Story, Stretch};
 use crate::units::{duration, offset};
 
 const PADDING: i32 = 20;
@@ -207,7 +207,7 @@ fn title_lines(headline: &str, width: i32) -> Vec<String> {
 }
 
 fn subtitle(story: &Story) -> String {
-    let judged = format!("{}, {}", story.outcome, verdict(story.verdict));
+    let judged = format!("{}, {}", story.outcome, story.verdict.as_str());
     let cause = story.cause_in_short.as_ref().map(|cause| format!("cause {cause}"));
     let parts = [story.when.clone(), Some(judged), cause, Some(format!("episode {}", story.id))];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
