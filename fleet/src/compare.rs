@@ -15,10 +15,10 @@ use crate::survival::{self, Difference};
 use crate::table::{self, Side};
 
 /// How sure an interval is to hold the truth, all of a run together.
-const CONFIDENCE: f64 = 0.95;
+pub const CONFIDENCE: f64 = 0.95;
 /// libvirt-guests' `SHUTDOWN_TIMEOUT` unless it is configured, in seconds. Without a horizon, the few that never
 /// end would drown what happened to all others.
-const HORIZON: f64 = 300.0;
+pub const HORIZON: f64 = 300.0;
 /// Fewer timed shutdowns than this in a group give no interval that could be trusted.
 const ENOUGH: u64 = 20;
 

@@ -41,6 +41,11 @@ impl Histogram {
         other.bins.iter().for_each(|(bin, counts)| self.add(*bin, counts.events, counts.censored));
     }
 
+    /// Its bins in order: how many ended in each, and how many were cut off.
+    pub fn bins(&self) -> impl Iterator<Item = (i16, u64, u64)> {
+        self.bins.iter().map(|(bin, counts)| (*bin, counts.events, counts.censored))
+    }
+
     /// How many there are, cut off or not.
     pub fn count(&self) -> u64 {
         self.bins.values().map(|bin| bin.events + bin.censored).sum()

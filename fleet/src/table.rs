@@ -64,15 +64,7 @@ pub fn quantile_json(quantile: Quantile) -> serde_json::Value {
 
 /// A number with its thousands apart.
 pub fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(' ');
-        }
-        text.push(digit);
-    }
-    text
+    units::thousands(count, ' ')
 }
 
 #[cfg(test)]

@@ -71,6 +71,19 @@ pub fn counted(count: u64, noun: &str) -> String {
     }
 }
 
+/// A number with its thousands apart.
+pub fn thousands(count: u64, apart: char) -> String {
+    let digits = count.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(apart);
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -91,17 +91,9 @@ impl Quantile {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with its thousands apart, which no line may break.
 pub fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push('\u{a0}');
-        }
-        text.push(digit);
-    }
-    text
+    units::thousands(count, '\u{a0}')
 }
 
 /// Counts stay far below 2^53.

@@ -13,56 +13,38 @@ use softoff_charts::{Count, Quantile};
 
 use super::{Groups, answer, sql};
 use crate::bins;
+use crate::compare::{CONFIDENCE, HORIZON};
 use crate::engine::Engine;
 use crate::groups::{UNKNOWN, column};
 use crate::range::Range;
 use crate::survival::{self, Histogram};
 
-/// How sure bands and limits are.
-const CONFIDENCE: f64 = 0.95;
-/// What `compare` takes unless it is told otherwise, in seconds.
-const HORIZON: f64 = 300.0;
 /// So many groups have a curve of their own.
 const CURVES: usize = 6;
 /// Shares between which a band is told: finer than a pixel of the picture.
 const BAND: u32 = 400;
 
-/// Timed shutdowns by bin: how many ended, how many were cut off.
-#[derive(Debug, Clone, Default)]
-struct Bins(BTreeMap<i16, (u64, u64)>);
-
-impl Bins {
-    fn histogram(&self) -> Histogram {
-        let mut histogram = Histogram::default();
-        self.0.iter().for_each(|(bin, (events, cut_off))| histogram.add(*bin, *events, *cut_off));
-        histogram
-    }
-
-    fn curve(&self, name: &str) -> Curve {
-        let histogram = self.histogram();
-        let found = histogram.curve();
-        let z = survival::standard_errors(CONFIDENCE);
-        let (mut low, mut high) = (Vec::new(), Vec::new());
-        for step in 1..BAND {
-            let over = f64::from(step) / f64::from(BAND);
-            let limits = found.quantile_limits(over, z);
-            for (side, limit) in [(&mut low, limits.0), (&mut high, limits.1)] {
-                if let survival::Quantile::At(seconds) = limit {
-                    side.push((seconds, 1.0 - over));
-                }
+fn curve(histogram: &Histogram, name: &str) -> Curve {
+    let found = histogram.curve();
+    let z = survival::standard_errors(CONFIDENCE);
+    let (mut low, mut high) = (Vec::new(), Vec::new());
+    for step in 1..BAND {
+        let over = f64::from(step) / f64::from(BAND);
+        let limits = found.quantile_limits(over, z);
+        for (side, limit) in [(&mut low, limits.0), (&mut high, limits.1)] {
+            if let survival::Quantile::At(seconds) = limit {
+                side.push((seconds, 1.0 - over));
             }
         }
-        let end = |(bin, (events, cut_off)): (&i16, &(u64, u64))| {
-            (bins::seconds(*bin), Count { timed: events + cut_off, cut_off: *cut_off })
-        };
-        Curve {
-            name: name.to_owned(),
-            count: Count { timed: histogram.count(), cut_off: histogram.censored() },
-            steps: found.steps.iter().map(|step| (step.seconds, step.survival)).collect(),
-            low,
-            high,
-            ends: self.0.iter().map(end).collect(),
-        }
+    }
+    let end = |(bin, events, cut_off)| (bins::seconds(bin), Count { timed: events + cut_off, cut_off });
+    Curve {
+        name: name.to_owned(),
+        count: Count { timed: histogram.count(), cut_off: histogram.censored() },
+        steps: found.steps.iter().map(|step| (step.seconds, step.survival)).collect(),
+        low,
+        high,
+        ends: histogram.bins().map(end).collect(),
     }
 }
 
@@ -73,10 +55,11 @@ pub async fn survival(engine: &Engine, filter: &str, by: Groups) -> anyhow::Resu
     let largest: Vec<String> = largest.into_iter().flatten().collect();
     let all: u64 = answer::counts(&engine.ask(&sql::value_count(&value, filter)).await?, "n")?.iter().sum();
     let mut bins = binned(&engine.ask(&sql::binned(&value, &largest, filter)).await?)?;
-    let groups = largest.iter().map(|name| bins.remove(&Some(name.clone())).unwrap_or_default().curve(name));
+    let groups =
+        largest.iter().map(|name| curve(&bins.remove(&Some(name.clone())).unwrap_or_default(), name));
     let groups: Vec<_> = groups.collect();
     let more = usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(largest.len());
-    let others = bins.remove(&None).map(|bins| (more, bins.curve("others")));
+    let others = bins.remove(&None).map(|bins| (more, curve(&bins, "others")));
     Ok(Survival { by: by.name().to_owned(), groups, others })
 }
 
@@ -87,12 +70,12 @@ pub async fn change(
     periods: Option<(Range, Range)>,
 ) -> anyhow::Result<Change> {
     let Some((before, after)) = periods else {
-        let [before, after] = ["before", "after"].map(|name| period(name, &Bins::default()));
+        let [before, after] = ["before", "after"].map(|name| period(name, &Histogram::default()));
         return Ok(Change { before, after, difference: None });
     };
     let (one, other) = (within(engine, filter, &before).await?, within(engine, filter, &after).await?);
     let z = survival::standard_errors(CONFIDENCE);
-    let found = survival::compare(&one.histogram(), &other.histogram(), HORIZON, z);
+    let found = survival::compare(&one, &other, HORIZON, z);
     Ok(Change {
         before: period(&before.name, &one),
         after: period(&after.name, &other),
@@ -100,20 +83,20 @@ pub async fn change(
     })
 }
 
-async fn within(engine: &Engine, filter: &str, range: &Range) -> anyhow::Result<Bins> {
+async fn within(engine: &Engine, filter: &str, range: &Range) -> anyhow::Result<Histogram> {
     let filter = format!("{} AND {filter}", range.sql());
     let found = binned(&engine.ask(&sql::binned("cause", &[], &filter)).await?)?;
     Ok(found.into_values().next().unwrap_or_default())
 }
 
-fn period(name: &str, bins: &Bins) -> Period {
-    let curve = bins.histogram().curve();
+fn period(name: &str, times: &Histogram) -> Period {
+    let found = times.curve();
     let z = survival::standard_errors(CONFIDENCE);
     let percentile = |(name, share)| {
-        let (low, high) = curve.quantile_limits(share, z);
-        Percentile { name, value: quantile(curve.quantile(share)), low: quantile(low), high: quantile(high) }
+        let (low, high) = found.quantile_limits(share, z);
+        Percentile { name, value: quantile(found.quantile(share)), low: quantile(low), high: quantile(high) }
     };
-    Period { curve: bins.curve(name), percentiles: SHARES.map(percentile).into() }
+    Period { curve: curve(times, name), percentiles: SHARES.map(percentile).into() }
 }
 
 fn difference(found: survival::Difference) -> Difference {
@@ -131,8 +114,8 @@ pub fn quantile(found: survival::Quantile) -> Quantile {
 }
 
 /// The bins of each group in an answer to [`sql::binned`]; of none, all others.
-fn binned(batches: &[RecordBatch]) -> anyhow::Result<BTreeMap<Option<String>, Bins>> {
-    let mut groups: BTreeMap<Option<String>, Bins> = BTreeMap::new();
+fn binned(batches: &[RecordBatch]) -> anyhow::Result<BTreeMap<Option<String>, Histogram>> {
+    let mut groups: BTreeMap<Option<String>, Histogram> = BTreeMap::new();
     for batch in batches {
         let names = column::<StringArray>(batch, "grp", &DataType::Utf8)?;
         let censored = column::<BooleanArray>(batch, "censored", &DataType::Boolean)?;
@@ -142,8 +125,8 @@ fn binned(batches: &[RecordBatch]) -> anyhow::Result<BTreeMap<Option<String>, Bi
             let name = names.is_valid(row).then(|| names.value(row).to_owned());
             let count = u64::try_from(counts.value(row)).context("a negative count")?;
             let bin = i16::try_from(bins.value(row)).context("a duration beyond all measure")?;
-            let found = groups.entry(name).or_default().0.entry(bin).or_default();
-            if censored.value(row) { found.1 += count } else { found.0 += count }
+            let (events, cut_off) = if censored.value(row) { (0, count) } else { (count, 0) };
+            groups.entry(name).or_default().add(bin, events, cut_off);
         }
     }
     Ok(groups)
