@@ -123,8 +123,11 @@ mod tests {
 
     #[test]
     fn a_process_that_names_no_vcpu_has_none() {
-        let mut none = Vcpus::find(std::process::id());
+        // Another process: a thread of this one has a vCPU's name in the test below.
+        let mut other = std::process::Command::new("sleep").arg("60").spawn().expect("a process");
+        let mut none = Vcpus::find(other.id());
         assert_eq!((none.count(), none.cpu_time()), (0, CpuTime::default()));
+        other.kill().and_then(|()| other.wait()).expect("it ends");
         assert_eq!(Vcpus::find(u32::MAX).count(), 0);
     }
 
