@@ -24,7 +24,7 @@ use anyhow::Context as _;
 use clap::ValueEnum;
 use softoff_charts::{Chart, page};
 
-use crate::by::Filter;
+use crate::by::{By, Filter};
 use crate::engine::Engine;
 use crate::out::Store;
 use crate::range::{self, Range};
@@ -60,11 +60,10 @@ enum Groups {
 }
 
 impl Groups {
-    /// The column.
-    const fn column(self) -> &'static str {
+    const fn by(self) -> By {
         match self {
-            Self::Cause => "cause",
-            Self::Os => "os",
+            Self::Cause => By::Cause,
+            Self::Os => By::Os,
         }
     }
 

@@ -26,6 +26,9 @@ const PARTS: usize = 64;
 /// How long a scheduler may take to answer at all.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What takes longer than this may never end.
+pub const LONG: Duration = Duration::from_secs(30);
+
 /// Where the scheduler is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -59,6 +62,15 @@ impl Address {
         let state = SessionStateBuilder::new().with_config(config).with_default_features().build();
         let session = SessionContext::remote_with_state(&self.to_string(), state).await;
         session.with_context(|| format!("cannot begin a session at {self}"))
+    }
+
+    /// What can be said after [`LONG`].
+    pub fn still_waiting(&self) -> String {
+        format!(
+            "no answer from {self} for {} s; it goes on, but where the scheduler has no executors it waits for \
+             ever: is ballista-executor running and known to it?",
+            LONG.as_secs()
+        )
     }
 
     /// Ballista's own error for an address where nobody listens is no help.

@@ -1,6 +1,9 @@
 //! The query engine: DataFusion over the files of a store, in bounded memory, on this machine or a cluster.
 
+use std::num::NonZero;
+use std::pin::pin;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use anyhow::Context;
 use datafusion::arrow::array::RecordBatch;
@@ -12,12 +15,12 @@ use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTable
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
-use futures::StreamExt;
+use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use softoff_store::Place;
 use url::Url;
 
-use crate::cluster::Address;
+use crate::cluster::{self, Address};
 use crate::files::{self, Files};
 use crate::progress::Progress;
 
@@ -25,6 +28,10 @@ use crate::progress::Progress;
 pub const TABLE: &str = "episodes";
 /// Memory the engine may use unless it is told otherwise, in MiB; beyond it, it spills to disk.
 pub const MEMORY_MIB: usize = 2048;
+/// One part in so many of that may be taken by footers that are kept.
+const FOOTERS: usize = 8;
+/// Parts of a plan for each processor: while one waits for its file, another one goes on.
+const PARTS: usize = 2;
 
 /// A store, ready to be asked.
 pub struct Engine {
@@ -43,26 +50,23 @@ impl Engine {
     pub async fn open(name: &str, memory_mib: usize, cluster: Option<&Address>) -> anyhow::Result<Self> {
         let place = Place::open(name)
             .with_context(|| format!("cannot open the store {name}; name another one with --store"))?;
-        let Files { fit, footers, whole } = files::look(&place).await?;
+        let context = context(memory_mib)?;
+        let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
+        let files = files::look(&place, &cache).await?;
         // There is nothing to send to a cluster for an empty store.
-        let cluster = cluster.filter(|_| !fit.is_empty());
+        let cluster = cluster.filter(|_| !files.fit.is_empty());
         let context = match cluster {
             Some(address) => address.session(config()).await?,
-            None => context(memory_mib)?,
+            None => context,
         };
-        let table = match cluster {
-            // A plan names no more than it must: many thousand files are beyond the length of a message.
-            Some(_) if whole => listing(vec![place.root().clone()], schema(true))?,
-            _ if fit.is_empty() => Arc::new(MemTable::try_new(schema(false), vec![vec![]])?),
-            _ => listing(urls(&place, &fit), schema(cluster.is_some()))?,
-        };
+        let table = table(&place, &files, schema(cluster.is_some()))?;
         if place.root().scheme() != "file" {
             context.register_object_store(place.root(), place.object_store());
         }
         context.register_table(TABLE, table)?;
-        let rows = footers.iter().map(|footer| footer.rows).sum();
-        let synthetic = footers.iter().any(|footer| footer.synthetic);
-        Ok(Self { context, cluster: cluster.cloned(), place, files: fit, rows, synthetic })
+        let rows = files.footers.iter().map(|footer| footer.rows).sum();
+        let synthetic = files.footers.iter().any(|footer| footer.synthetic);
+        Ok(Self { context, cluster: cluster.cloned(), place, files: files.fit, rows, synthetic })
     }
 
     /// The answer to a statement, all of it, and the progress on the way.
@@ -85,26 +89,29 @@ impl Engine {
     /// All of an answer.
     pub async fn collect(&self, frame: DataFrame) -> anyhow::Result<Vec<RecordBatch>> {
         let plan = frame.create_physical_plan().await.context("the query cannot be planned")?;
-        let mut stream = execute_stream(Arc::clone(&plan), self.context.task_ctx())?;
+        let mut answer = pin!(execute_stream(Arc::clone(&plan), self.context.task_ctx())?.try_collect());
         let progress = match &self.cluster {
             // It does not say how far it is.
             Some(_) => Progress::waiting("the cluster counts"),
             None => Progress::rows("reading", self.rows * scans(&plan)),
         };
         let mut tick = tokio::time::interval(Progress::EVERY);
-        let mut batches = Vec::new();
-        loop {
+        let mut patience = pin!(tokio::time::sleep(cluster::LONG));
+        let mut waits_for = self.cluster.as_ref();
+        let answer = loop {
             tokio::select! {
-                next = stream.next() => match next {
-                    Some(Ok(batch)) => batches.push(batch),
-                    Some(Err(error)) => {
-                        drop(progress);
-                        return Err(anyhow::Error::from(error).context(self.failure().await));
-                    }
-                    None => return Ok(batches),
-                },
-                _ = tick.tick() => progress.at(rows_read(&plan)),
+                answer = &mut answer => break answer,
+                // To count what so many files have given costs more than it is worth where nobody looks.
+                _ = tick.tick(), if Progress::is_watched() => progress.at(rows_read(&plan)),
+                () = &mut patience, if waits_for.is_some() => {
+                    waits_for.take().into_iter().for_each(|address| progress.say(&address.still_waiting()));
+                }
             }
+        };
+        drop(progress);
+        match answer {
+            Err(error) => Err(anyhow::Error::from(error).context(self.failure().await)),
+            Ok(batches) => Ok(batches),
         }
     }
 
@@ -130,6 +137,7 @@ fn config() -> SessionConfig {
     // The footers were read once already, and no plan here gains from statistics of whole files.
     options.execution.collect_statistics = false;
     options.execution.parquet.pushdown_filters = true;
+    options.execution.parquet.metadata_size_hint = usize::try_from(softoff_store::place::TAIL).ok();
     // A store may stand anywhere below the directory that is named.
     options.execution.listing_table_ignore_subdirectory = false;
     options.execution.time_zone = Some("UTC".to_owned());
@@ -137,8 +145,23 @@ fn config() -> SessionConfig {
 }
 
 fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
-    let runtime = RuntimeEnvBuilder::new().with_memory_limit(memory_mib << 20, 1.0).build_arc()?;
-    Ok(SessionContext::new_with_config_rt(config(), runtime))
+    let memory = memory_mib << 20;
+    let footers = memory / FOOTERS;
+    let runtime = RuntimeEnvBuilder::new().with_metadata_cache_limit(footers);
+    let runtime = runtime.with_memory_limit(memory - footers, 1.0).build_arc()?;
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let config = config().with_target_partitions(PARTS * processors);
+    Ok(SessionContext::new_with_config_rt(config, runtime))
+}
+
+/// The files that can be read, as one table.
+fn table(place: &Place, files: &Files, schema: SchemaRef) -> anyhow::Result<Arc<dyn TableProvider>> {
+    if files.fit.is_empty() {
+        return Ok(Arc::new(MemTable::try_new(schema, vec![vec![]])?));
+    }
+    // Each file that is named is looked up again, and many thousand names are beyond the length of a message.
+    let urls = if files.whole { vec![place.root().clone()] } else { urls(place, &files.fit) };
+    listing(urls, schema)
 }
 
 fn urls(place: &Place, files: &[ObjectMeta]) -> Vec<Url> {
@@ -184,4 +207,29 @@ fn leaves(plan: &Arc<dyn ExecutionPlan>) -> Vec<Arc<dyn ExecutionPlan>> {
         return vec![Arc::clone(plan)];
     }
     children.into_iter().flat_map(leaves).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_footer_of_a_file_is_read_once_whatever_its_name() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let day = dir.path().join("a store of 100 %/date=2026-11-25/host=web#1");
+        fs::create_dir_all(&day).expect("a directory");
+        fs::write(day.join("boot.parquet"), softoff_store::file::encode(vec![]).expect("encoded"))
+            .expect("written");
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+        runtime.block_on(async {
+            let name = dir.path().to_string_lossy();
+            let engine = Engine::open(&name, 64, None).await.expect("a store");
+            engine.ask("SELECT cause, count(*) FROM episodes GROUP BY cause").await.expect("an answer");
+            let footers = engine.context.runtime_env().cache_manager.get_file_metadata_cache().list_entries();
+            let found: Vec<_> = footers.values().map(|footer| footer.hits).collect();
+            assert_eq!(found, [1], "there since it was opened, and found when it was read");
+        });
+    }
 }

@@ -1,10 +1,16 @@
 //! The files of a store: which of them can be read, and which are damaged.
 
+use std::sync::Arc;
+
 use anyhow::bail;
 use chrono::{DateTime, Utc};
+use datafusion::datasource::physical_plan::parquet::CachedParquetMetaData;
+use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
 use futures::StreamExt;
 use object_store::ObjectMeta;
+use object_store::path::Path;
 use softoff_store::doubt::{self, Span};
+use softoff_store::error::Unfit;
 use softoff_store::{Footer, Place};
 
 use crate::progress::Progress;
@@ -25,17 +31,20 @@ pub struct Files {
     pub whole: bool,
 }
 
-/// Looks at the footer of each file; what is unfit is named and left out, and what cannot be right is said.
-pub async fn look(place: &Place) -> anyhow::Result<Files> {
+/// Looks at the footer of each file, which the engine finds in its cache then; what is unfit is named and left
+/// out, and what cannot be right is said.
+pub async fn look(place: &Place, cache: &Arc<FileMetadataCache>) -> anyhow::Result<Files> {
     let listed = place.list().await?;
     let progress = Progress::files("opening", listed.len() as u64);
-    let looked = futures::stream::iter(&listed).map(|file| place.footer(file)).buffered(AT_A_TIME);
+    // Each is a task of its own: to decode footers is work for all processors.
+    let open = |file: &ObjectMeta| tokio::spawn(open(place.clone(), file.clone(), Arc::clone(cache)));
+    let looked = futures::stream::iter(&listed).map(open).buffered(AT_A_TIME);
     let footers: Vec<_> = looked.inspect(|_| progress.one_more()).collect().await;
     drop(progress);
     let mut warnings = Warnings::new("files left out");
     let (mut fit, mut fit_footers, mut spans) = (Vec::new(), Vec::new(), Vec::new());
     for (file, footer) in listed.iter().zip(footers) {
-        match footer {
+        match footer.unwrap_or_else(|stopped| Err(Unfit::Unreadable(stopped.to_string()))) {
             Ok(footer) => {
                 spans.extend(span(place, file, &footer));
                 fit.push(file.clone());
@@ -53,6 +62,18 @@ pub async fn look(place: &Place) -> anyhow::Result<Files> {
         bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
     }
     Ok(Files { whole: fit.len() == listed.len(), fit, footers: fit_footers })
+}
+
+/// The footer of a file. It goes into the cache under the name that the engine has for the file.
+async fn open(place: Place, file: ObjectMeta, cache: Arc<FileMetadataCache>) -> Result<Footer, Unfit> {
+    let metadata = place.metadata(&file).await?;
+    let footer = Footer::of(&metadata)?;
+    if let Ok(location) = Path::from_url_path(place.url(&file.location).path()) {
+        let metadata = Arc::new(CachedParquetMetaData::new(Arc::new(metadata)));
+        let file = ObjectMeta { location: location.clone(), ..file };
+        cache.put(&location, CachedFileMetadataEntry::new(file, metadata));
+    }
+    Ok(footer)
 }
 
 /// When the requests of a file were, and whose they are by its name.

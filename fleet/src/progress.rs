@@ -1,6 +1,7 @@
 //! Progress on stderr: how much is done, how fast, how long it takes yet. Only on a terminal, and only for
 //! what takes more than a second.
 
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -62,6 +63,16 @@ impl Progress {
     pub fn more(&self, done: u64) {
         self.appear();
         self.bar.inc(done);
+    }
+
+    /// Says a line above it.
+    pub fn say(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("softoff-fleet: {}", softoff_reports::visible(text)));
+    }
+
+    /// Whether anybody would see it.
+    pub fn is_watched() -> bool {
+        std::io::stderr().is_terminal()
     }
 
     fn appear(&self) {

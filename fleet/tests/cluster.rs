@@ -1,5 +1,6 @@
 //! `softoff fleet --cluster` on a real Ballista: a scheduler and two executors on this machine, over one store.
 
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -49,17 +50,27 @@ struct Cluster {
 
 impl Cluster {
     fn start(dir: &Path) -> Self {
-        let port = free_port();
-        let mut scheduler = ballista("scheduler");
-        scheduler.args(["--bind-host", "127.0.0.1", "--external-host", "127.0.0.1"]);
-        scheduler.args(["--bind-port", &port.to_string()]);
-        // An executor that is gone is to be noticed within the test.
-        scheduler.args(["--executor-timeout-seconds", "6", "--expire-dead-executor-interval-seconds", "1"]);
-        let scheduler = Process(scheduler.spawn().expect("the scheduler starts"));
-        until("the scheduler listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        let (scheduler, port) = scheduler();
         let executors = ["first", "second"].map(|name| executor(&dir.join(name), port));
-        Self { address: format!("df://127.0.0.1:{port}"), executors, _scheduler: scheduler }
+        Self { address: address(port), executors, _scheduler: scheduler }
     }
+}
+
+/// A scheduler, and the port where it listens.
+fn scheduler() -> (Process, u16) {
+    let port = free_port();
+    let mut scheduler = ballista("scheduler");
+    scheduler.args(["--bind-host", "127.0.0.1", "--external-host", "127.0.0.1"]);
+    scheduler.args(["--bind-port", &port.to_string()]);
+    // An executor that is gone is to be noticed within the test.
+    scheduler.args(["--executor-timeout-seconds", "6", "--expire-dead-executor-interval-seconds", "1"]);
+    let scheduler = Process(scheduler.spawn().expect("the scheduler starts"));
+    until("the scheduler listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+    (scheduler, port)
+}
+
+fn address(port: u16) -> String {
+    format!("df://127.0.0.1:{port}")
 }
 
 fn executor(work: &Path, scheduler: u16) -> Executor {
@@ -209,4 +220,16 @@ fn a_scheduler_that_is_not_there_is_said() {
     let stderr = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(2));
     assert!(stderr.contains(&address) && stderr.contains("is ballista-scheduler running"), "{stderr}");
+}
+
+#[test]
+fn a_scheduler_without_executors_is_not_waited_for_in_silence() {
+    let dir = made_up(["--hosts", "1", "--days", "1", "--per-day", "1"]);
+    let (_scheduler, port) = scheduler();
+    let mut query = fleet(dir.path(), &["summary", "--cluster", &address(port)]);
+    let mut query = Process(query.stderr(Stdio::piped()).spawn().expect("softoff-fleet runs"));
+    let said = BufReader::new(query.0.stderr.take().expect("its errors")).lines().next();
+    let said = said.expect("a line").expect("text");
+    assert!(said.contains(&address(port)) && said.contains("has no executors"), "{said}");
+    assert_eq!(query.0.try_wait().expect("its state"), None, "executors may still come");
 }

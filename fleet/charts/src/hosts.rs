@@ -160,7 +160,8 @@ impl Hosts {
                 "Share of the shutdowns asked for softly that were slow or failed (cut off, crashed, ignored). \
                  Hatched: fewer than {FEW} shutdowns. Empty: none."
             ),
-            "Worst by the lower end of the 95 % interval of its share (Wilson), so that few shutdowns put no host first."
+            "Order: by the lower end of the 95 % interval of a host's share (Wilson), which is the lower the fewer its \
+             shutdowns are."
                 .to_owned(),
         ];
         if !self.spread.is_empty() {

@@ -1,21 +1,19 @@
 //! Survival curves of counts in bins.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 
-use anyhow::Context;
-use datafusion::arrow::array::{Array, BooleanArray, Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::DataType;
 use softoff_charts::change::{Change, Difference, Percentile, Period};
 use softoff_charts::curves::Curve;
 use softoff_charts::percentiles::SHARES;
 use softoff_charts::survival::Survival;
 use softoff_charts::{Count, Quantile};
 
-use super::{Groups, answer, sql};
+use super::Groups;
 use crate::bins;
+use crate::by::{self, By};
 use crate::compare::{CONFIDENCE, HORIZON};
 use crate::engine::Engine;
-use crate::groups::{UNKNOWN, column};
+use crate::groups;
 use crate::range::Range;
 use crate::survival::{self, Histogram};
 
@@ -50,17 +48,16 @@ fn curve(histogram: &Histogram, name: &str) -> Curve {
 
 /// The curves of the largest groups, and of all others together.
 pub async fn survival(engine: &Engine, filter: &str, by: Groups) -> anyhow::Result<Survival> {
-    let value = format!("coalesce({}, '{UNKNOWN}')", by.column());
-    let largest = answer::texts(&engine.ask(&sql::most(&value, filter, CURVES)).await?, "grp")?;
-    let largest: Vec<String> = largest.into_iter().flatten().collect();
-    let all: u64 = answer::counts(&engine.ask(&sql::value_count(&value, filter)).await?, "n")?.iter().sum();
-    let mut bins = binned(&engine.ask(&sql::binned(&value, &largest, filter)).await?)?;
-    let groups =
-        largest.iter().map(|name| curve(&bins.remove(&Some(name.clone())).unwrap_or_default(), name));
-    let groups: Vec<_> = groups.collect();
-    let more = usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(largest.len());
-    let others = bins.remove(&None).map(|bins| (more, curve(&bins, "others")));
-    Ok(Survival { by: by.name().to_owned(), groups, others })
+    let found = groups::groups(&engine.ask(&by::statement(by.by(), filter)).await?)?;
+    let mut timed: Vec<_> = found.iter().filter(|(_, group)| group.times.count() > 0).collect();
+    timed.sort_by_key(|(_, group)| Reverse(group.times.count()));
+    let (largest, others) = timed.split_at(timed.len().min(CURVES));
+    let all_others = groups::all(others.iter().map(|(_, group)| *group));
+    Ok(Survival {
+        by: by.name().to_owned(),
+        groups: largest.iter().map(|(name, group)| curve(&group.times, name)).collect(),
+        others: (!others.is_empty()).then(|| (others.len(), curve(&all_others.times, "others"))),
+    })
 }
 
 /// The time before and the time after; nothing to compare where there are none.
@@ -85,8 +82,8 @@ pub async fn change(
 
 async fn within(engine: &Engine, filter: &str, range: &Range) -> anyhow::Result<Histogram> {
     let filter = format!("{} AND {filter}", range.sql());
-    let found = binned(&engine.ask(&sql::binned("cause", &[], &filter)).await?)?;
-    Ok(found.into_values().next().unwrap_or_default())
+    let found = groups::groups(&engine.ask(&by::statement(By::Cause, &filter)).await?)?;
+    Ok(groups::all(found.values()).times)
 }
 
 fn period(name: &str, times: &Histogram) -> Period {
@@ -111,23 +108,4 @@ pub fn quantile(found: survival::Quantile) -> Quantile {
         survival::Quantile::Beyond(seconds) => Quantile::Beyond(seconds),
         survival::Quantile::Unknown => Quantile::Unknown,
     }
-}
-
-/// The bins of each group in an answer to [`sql::binned`]; of none, all others.
-fn binned(batches: &[RecordBatch]) -> anyhow::Result<BTreeMap<Option<String>, Histogram>> {
-    let mut groups: BTreeMap<Option<String>, Histogram> = BTreeMap::new();
-    for batch in batches {
-        let names = column::<StringArray>(batch, "grp", &DataType::Utf8)?;
-        let censored = column::<BooleanArray>(batch, "censored", &DataType::Boolean)?;
-        let bins = column::<Int64Array>(batch, "bin", &DataType::Int64)?;
-        let counts = column::<Int64Array>(batch, "n", &DataType::Int64)?;
-        for row in 0..batch.num_rows() {
-            let name = names.is_valid(row).then(|| names.value(row).to_owned());
-            let count = u64::try_from(counts.value(row)).context("a negative count")?;
-            let bin = i16::try_from(bins.value(row)).context("a duration beyond all measure")?;
-            let (events, cut_off) = if censored.value(row) { (0, count) } else { (count, 0) };
-            groups.entry(name).or_default().add(bin, events, cut_off);
-        }
-    }
-    Ok(groups)
 }

@@ -1,10 +1,9 @@
-//! The statements of the charts. Their answers have a row a bin, a day, a cause or one of a few hosts: never a
-//! row a shutdown, nor one a host where hosts are many.
+//! The statements of the charts, beside [`by`](crate::by)'s. Their answers have a row a day, a cause or one of a
+//! few hosts: never a row a shutdown, nor one a host where hosts are many.
 
 use softoff_charts::times::Step;
 use softoff_store::schema::PHASES;
 
-use crate::bins;
 use crate::engine::TABLE;
 
 /// 1.96², the square of the standard errors of a 95 % interval.
@@ -15,31 +14,6 @@ const BAD: &str = "CASE WHEN verdict IN ('slow', 'failed') THEN 1 ELSE 0 END";
 /// How many hosts there are.
 pub fn host_count(filter: &str) -> String {
     format!("SELECT count(DISTINCT host_name) AS n FROM {TABLE} WHERE {filter}")
-}
-
-/// How many values a column has.
-pub fn value_count(column: &str, filter: &str) -> String {
-    format!(
-        "SELECT count(DISTINCT {column}) AS n FROM {TABLE} WHERE observed_seconds IS NOT NULL AND {filter}"
-    )
-}
-
-/// The values with the most timed shutdowns.
-pub fn most(column: &str, filter: &str, limit: usize) -> String {
-    format!(
-        "SELECT {column} AS grp, count(*) AS n FROM {TABLE} WHERE observed_seconds IS NOT NULL AND {filter} \
-         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {limit}"
-    )
-}
-
-/// Timed shutdowns by bin, and whether they were cut off, of some values and of all others together.
-pub fn binned(column: &str, values: &[String], filter: &str) -> String {
-    format!(
-        "SELECT CASE WHEN {column} IN ({list}) THEN {column} END AS grp, censored, {bin} AS bin, count(*) AS n \
-         FROM {TABLE} WHERE observed_seconds IS NOT NULL AND {filter} GROUP BY 1, 2, 3",
-        list = literals(values),
-        bin = bins::sql("observed_seconds"),
-    )
 }
 
 /// Seconds waited, by cause and step of the calendar.
@@ -61,7 +35,7 @@ pub fn phases(filter: &str) -> String {
 }
 
 /// The hosts with the largest shares of slow or failed shutdowns, by the lower limit of the share (Wilson, J. Am.
-/// Stat. Assoc. 22, 1927): so few shutdowns put no host first.
+/// Stat. Assoc. 22, 1927), which is the lower the fewer its shutdowns are.
 pub fn worst_hosts(filter: &str, limit: usize) -> String {
     let share = format!("(CAST(sum({BAD}) AS DOUBLE) / count(*))");
     let low = format!(

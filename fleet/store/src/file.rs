@@ -1,7 +1,7 @@
 //! One file: rows to bytes, the same rows to the same bytes, and what a file says of itself.
 
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use arrow_array::{
     ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
@@ -9,13 +9,13 @@ use arrow_array::{
 };
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::arrow::{ArrowWriter, parquet_to_arrow_schema};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, parquet_to_arrow_schema};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::statistics::Statistics;
-use parquet::schema::types::ColumnPath;
+use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
 use crate::error::Unfit;
 use crate::row::Row;
@@ -138,17 +138,9 @@ pub struct Footer {
 }
 
 impl Footer {
-    /// Reads the footer of a file of `length` bytes, of which `tail` is the end. Where that is too
-    /// little, says how much of the end is needed.
+    /// Reads the footer of a file of `length` bytes, of which `tail` is the end.
     pub fn read(tail: &Bytes, length: u64) -> Result<Self, Tail> {
-        let mut reader = ParquetMetaDataReader::new();
-        match reader.try_parse_sized(tail, length).and_then(|()| reader.finish()) {
-            Ok(metadata) => Self::of(&metadata).map_err(Tail::Unfit),
-            Err(ParquetError::NeedMoreData(bytes)) if bytes as u64 <= length && bytes > tail.len() => {
-                Err(Tail::Short(bytes as u64))
-            }
-            Err(error) => Err(Tail::Unfit(Unfit::Broken(error.to_string()))),
-        }
+        Self::of(&metadata(tail, length)?).map_err(Tail::Unfit)
     }
 
     /// What the metadata says, if it is a file of this schema or an older one.
@@ -163,6 +155,19 @@ impl Footer {
             synthetic: value(SYNTHETIC_KEY) == Some("true"),
             requests: requests(metadata),
         })
+    }
+}
+
+/// The metadata of a file of `length` bytes, of which `tail` is the end. Where that is too little, says how
+/// much of the end is needed.
+pub fn metadata(tail: &Bytes, length: u64) -> Result<ParquetMetaData, Tail> {
+    let mut reader = ParquetMetaDataReader::new();
+    match reader.try_parse_sized(tail, length).and_then(|()| reader.finish()) {
+        Ok(metadata) => Ok(metadata),
+        Err(ParquetError::NeedMoreData(bytes)) if bytes as u64 <= length && bytes > tail.len() => {
+            Err(Tail::Short(bytes as u64))
+        }
+        Err(error) => Err(Tail::Unfit(Unfit::Broken(error.to_string()))),
     }
 }
 
@@ -193,8 +198,16 @@ fn check_schema(schema: &str) -> Result<(), Unfit> {
     if Some(theirs) <= version(SCHEMA) { Ok(()) } else { Err(Unfit::Newer(schema.to_owned())) }
 }
 
+/// The columns as this softoff writes them.
+static WRITTEN: LazyLock<Option<SchemaDescriptor>> =
+    LazyLock::new(|| ArrowSchemaConverter::new().convert(&arrow_schema()).ok());
+
 fn check_columns(metadata: &ParquetMetaData) -> Result<(), Unfit> {
     let file = metadata.file_metadata();
+    // Most files have them just so, and a fleet has many files.
+    if WRITTEN.as_ref() == Some(file.schema_descr()) {
+        return Ok(());
+    }
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
         .map_err(|error| Unfit::Broken(error.to_string()))?;
     for column in &COLUMNS {

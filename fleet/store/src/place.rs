@@ -6,15 +6,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use parquet::file::metadata::ParquetMetaData;
 use url::Url;
 
 use crate::StoreError;
 use crate::error::Unfit;
-use crate::file::{Footer, Tail};
+use crate::file::{self, Footer, Tail};
 
-/// So much of a file's end is fetched at first: most footers fit.
-const TAIL: u64 = 64 << 10;
+/// So much of a file's end is fetched at first, in bytes: most footers fit.
+pub const TAIL: u64 = 16 << 10;
 
 /// A place of files.
 #[derive(Debug, Clone)]
@@ -130,11 +131,16 @@ impl Place {
 
     /// What a file says of itself.
     pub async fn footer(&self, file: &ObjectMeta) -> Result<Footer, Unfit> {
+        Footer::of(&self.metadata(file).await?)
+    }
+
+    /// The metadata at the end of a file, whoever wrote it.
+    pub async fn metadata(&self, file: &ObjectMeta) -> Result<ParquetMetaData, Unfit> {
         let mut wanted = TAIL;
         loop {
             let tail = self.tail(file, wanted).await?;
-            match Footer::read(&tail, file.size) {
-                Ok(footer) => return Ok(footer),
+            match file::metadata(&tail, file.size) {
+                Ok(metadata) => return Ok(metadata),
                 Err(Tail::Short(needed)) => wanted = needed,
                 Err(Tail::Unfit(unfit)) => return Err(unfit),
             }
@@ -145,18 +151,18 @@ impl Place {
     pub async fn read_through(&self, file: &ObjectMeta) -> Result<(), Unfit> {
         let unreadable = |error: object_store::Error| Unfit::Unreadable(error.to_string());
         let found = self.store.get(&self.at(&file.location)).await.map_err(unreadable)?;
-        crate::file::read_through(found.bytes().await.map_err(unreadable)?)
+        file::read_through(found.bytes().await.map_err(unreadable)?)
     }
 
     async fn tail(&self, file: &ObjectMeta, wanted: u64) -> Result<Bytes, Unfit> {
-        let range = GetRange::Bounded(file.size.saturating_sub(wanted)..file.size);
         if file.size == 0 {
             return Ok(Bytes::new());
         }
-        let unreadable = |error: object_store::Error| Unfit::Unreadable(error.to_string());
-        let options = GetOptions { range: Some(range), ..GetOptions::default() };
-        let found = self.store.get_opts(&self.at(&file.location), options).await.map_err(unreadable)?;
-        found.bytes().await.map_err(unreadable)
+        let range = file.size.saturating_sub(wanted)..file.size;
+        // As ranges: a directory's answer to the request for one comes in two steps, each on another thread.
+        let found = self.store.get_ranges(&self.at(&file.location), &[range]).await;
+        let found = found.map_err(|error| Unfit::Unreadable(error.to_string()))?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
     fn at(&self, path: &Path) -> Path {

@@ -94,3 +94,10 @@ fn damage_inside_a_file_shows_when_all_of_it_is_read() {
     assert!(footer(&bytes).is_ok(), "its end is whole");
     assert!(matches!(read_through(Bytes::from(bytes)), Err(Unfit::Damaged(_))));
 }
+
+#[test]
+fn what_is_written_has_the_columns_just_so_and_needs_no_second_look() {
+    let bytes = Bytes::from(encode(rows(1)).expect("encoded"));
+    let metadata = metadata(&bytes, bytes.len() as u64).expect("metadata");
+    assert!(WRITTEN.as_ref() == Some(metadata.file_metadata().schema_descr()));
+}
