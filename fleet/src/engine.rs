@@ -59,7 +59,8 @@ impl Engine {
             Some(address) => address.session(config()).await?,
             None => context,
         };
-        let table = table(&place, &files, schema(cluster.is_some()))?;
+        let format = ParquetFormat::default().with_options(context.copied_table_options().parquet);
+        let table = table(&place, &files, format, schema(cluster.is_some()))?;
         if place.root().scheme() != "file" {
             context.register_object_store(place.root(), place.object_store());
         }
@@ -155,26 +156,26 @@ fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
 }
 
 /// The files that can be read, as one table.
-fn table(place: &Place, files: &Files, schema: SchemaRef) -> anyhow::Result<Arc<dyn TableProvider>> {
+fn table(
+    place: &Place,
+    files: &Files,
+    format: ParquetFormat,
+    schema: SchemaRef,
+) -> anyhow::Result<Arc<dyn TableProvider>> {
     if files.fit.is_empty() {
         return Ok(Arc::new(MemTable::try_new(schema, vec![vec![]])?));
     }
     // Each file that is named is looked up again, and many thousand names are beyond the length of a message.
     let urls = if files.whole { vec![place.root().clone()] } else { urls(place, &files.fit) };
-    listing(urls, schema)
+    let urls: Result<Vec<_>, _> = urls.into_iter().map(|url| ListingTableUrl::try_new(url, None)).collect();
+    let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
+    let config =
+        ListingTableConfig::new_with_multi_paths(urls?).with_listing_options(options).with_schema(schema);
+    Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
 fn urls(place: &Place, files: &[ObjectMeta]) -> Vec<Url> {
     files.iter().map(|file| place.url(&file.location)).collect()
-}
-
-/// The files at some URLs, or below them, as one table.
-fn listing(urls: Vec<Url>, schema: SchemaRef) -> anyhow::Result<Arc<dyn TableProvider>> {
-    let urls: Result<Vec<_>, _> = urls.into_iter().map(|url| ListingTableUrl::try_new(url, None)).collect();
-    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-    let config =
-        ListingTableConfig::new_with_multi_paths(urls?).with_listing_options(options).with_schema(schema);
-    Ok(Arc::new(ListingTable::try_new(config)?))
 }
 
 /// The columns. On this machine texts are views, by which the engine groups without copying; what goes from

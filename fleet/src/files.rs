@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::bail;
 use chrono::{DateTime, Utc};
-use datafusion::datasource::physical_plan::parquet::CachedParquetMetaData;
+// Its namesake one module above is not what the engine looks for.
+use datafusion::datasource::physical_plan::parquet::metadata::CachedParquetMetaData;
 use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
 use futures::StreamExt;
 use object_store::ObjectMeta;
