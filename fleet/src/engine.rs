@@ -28,8 +28,10 @@ use crate::progress::Progress;
 pub const TABLE: &str = "episodes";
 /// Memory the engine may use unless it is told otherwise, in MiB; beyond it, it spills to disk.
 pub const MEMORY_MIB: usize = 2048;
-/// One part in so many of that may be taken by footers that are kept.
+/// One part in so many of that may be taken by footers that are kept,
 const FOOTERS: usize = 8;
+/// and one part in so many by the list of files.
+const LIST: usize = 128;
 /// Parts of a plan for each processor: while one waits for its file, another one goes on.
 const PARTS: usize = 2;
 
@@ -51,8 +53,7 @@ impl Engine {
         let place = Place::open(name)
             .with_context(|| format!("cannot open the store {name}; name another one with --store"))?;
         let context = context(memory_mib)?;
-        let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
-        let files = files::look(&place, &cache).await?;
+        let files = files::look(&place, &context.runtime_env().cache_manager).await?;
         // There is nothing to send to a cluster for an empty store.
         let cluster = cluster.filter(|_| !files.fit.is_empty());
         let context = match cluster {
@@ -147,9 +148,10 @@ fn config() -> SessionConfig {
 
 fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
     let memory = memory_mib << 20;
-    let footers = memory / FOOTERS;
-    let runtime = RuntimeEnvBuilder::new().with_metadata_cache_limit(footers);
-    let runtime = runtime.with_memory_limit(memory - footers, 1.0).build_arc()?;
+    let (footers, list) = (memory / FOOTERS, memory / LIST);
+    let runtime =
+        RuntimeEnvBuilder::new().with_metadata_cache_limit(footers).with_object_list_cache_limit(list);
+    let runtime = runtime.with_memory_limit(memory - footers - list, 1.0).build_arc()?;
     let processors = available_parallelism().map_or(1, NonZero::get);
     let config = config().with_target_partitions(PARTS * processors);
     Ok(SessionContext::new_with_config_rt(config, runtime))
@@ -217,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_footer_of_a_file_is_read_once_whatever_its_name() {
+    fn files_are_listed_and_their_footers_read_once_whatever_their_names() {
         let dir = tempfile::tempdir().expect("a directory");
         let day = dir.path().join("a store of 100 %/date=2026-11-25/host=web#1");
         fs::create_dir_all(&day).expect("a directory");
@@ -228,8 +230,11 @@ mod tests {
             let name = dir.path().to_string_lossy();
             let engine = Engine::open(&name, 64, None).await.expect("a store");
             engine.ask("SELECT cause, count(*) FROM episodes GROUP BY cause").await.expect("an answer");
-            let footers = engine.context.runtime_env().cache_manager.get_file_metadata_cache().list_entries();
+            let runtime = engine.context.runtime_env();
+            let list = runtime.cache_manager.get_list_files_cache().expect("a cache").list_entries();
+            let footers = runtime.cache_manager.get_file_metadata_cache().list_entries();
             let found: Vec<_> = footers.values().map(|footer| footer.hits).collect();
+            assert!(list.len() == 1 && list.values().all(|list| list.hits > 0), "{list:?}");
             assert_eq!(found, [1], "there since it was opened, and found when it was read");
         });
     }

@@ -6,7 +6,8 @@ use anyhow::bail;
 use chrono::{DateTime, Utc};
 // Its namesake one module above is not what the engine looks for.
 use datafusion::datasource::physical_plan::parquet::metadata::CachedParquetMetaData;
-use datafusion::execution::cache::cache_manager::{CachedFileMetadataEntry, FileMetadataCache};
+use datafusion::execution::cache::TableScopedPath;
+use datafusion::execution::cache::cache_manager::{CacheManager, CachedFileMetadataEntry, FileMetadataCache};
 use futures::StreamExt;
 use object_store::ObjectMeta;
 use object_store::path::Path;
@@ -32,13 +33,14 @@ pub struct Files {
     pub whole: bool,
 }
 
-/// Looks at the footer of each file, which the engine finds in its cache then; what is unfit is named and left
-/// out, and what cannot be right is said.
-pub async fn look(place: &Place, cache: &Arc<FileMetadataCache>) -> anyhow::Result<Files> {
+/// Looks at the footer of each file; what is unfit is named and left out, and what cannot be right is said. The
+/// engine finds the footers in its caches then, and the list, where all files are fit.
+pub async fn look(place: &Place, caches: &CacheManager) -> anyhow::Result<Files> {
     let listed = place.list().await?;
+    let cache = caches.get_file_metadata_cache();
     let progress = Progress::files("opening", listed.len() as u64);
     // Each is a task of its own: to decode footers is work for all processors.
-    let open = |file: &ObjectMeta| tokio::spawn(open(place.clone(), file.clone(), Arc::clone(cache)));
+    let open = |file: &ObjectMeta| tokio::spawn(open(place.clone(), file.clone(), Arc::clone(&cache)));
     let looked = futures::stream::iter(&listed).map(open).buffered(AT_A_TIME);
     let footers: Vec<_> = looked.inspect(|_| progress.one_more()).collect().await;
     drop(progress);
@@ -62,19 +64,38 @@ pub async fn look(place: &Place, cache: &Arc<FileMetadataCache>) -> anyhow::Resu
     if fit.is_empty() && !listed.is_empty() {
         bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
     }
-    Ok(Files { whole: fit.len() == listed.len(), fit, footers: fit_footers })
+    let whole = fit.len() == listed.len();
+    if whole {
+        keep_list(place, &fit, caches);
+    }
+    Ok(Files { whole, fit, footers: fit_footers })
 }
 
-/// The footer of a file. It goes into the cache under the name that the engine has for the file.
+/// The footer of a file, which goes into the cache.
 async fn open(place: Place, file: ObjectMeta, cache: Arc<FileMetadataCache>) -> Result<Footer, Unfit> {
     let metadata = place.metadata(&file).await?;
     let footer = Footer::of(&metadata)?;
-    if let Ok(location) = Path::from_url_path(place.url(&file.location).path()) {
+    if let Some(file) = in_the_engine(&place, &file) {
         let metadata = Arc::new(CachedParquetMetaData::new(Arc::new(metadata)));
-        let file = ObjectMeta { location: location.clone(), ..file };
-        cache.put(&location, CachedFileMetadataEntry::new(file, metadata));
+        cache.put(&file.location.clone(), CachedFileMetadataEntry::new(file, metadata));
     }
     Ok(footer)
+}
+
+/// So the files that are read are those that were looked at, whatever comes meanwhile.
+fn keep_list(place: &Place, files: &[ObjectMeta], caches: &CacheManager) {
+    let Some(cache) = caches.get_list_files_cache() else { return };
+    let Ok(path) = Path::from_url_path(place.root().path()) else { return };
+    let files: Option<Vec<_>> = files.iter().map(|file| in_the_engine(place, file)).collect();
+    files.into_iter().for_each(|files| {
+        cache.put(&TableScopedPath { table: None, path: path.clone() }, files.into());
+    });
+}
+
+/// A file under the name that the engine has for it.
+fn in_the_engine(place: &Place, file: &ObjectMeta) -> Option<ObjectMeta> {
+    let location = Path::from_url_path(place.url(&file.location).path()).ok()?;
+    Some(ObjectMeta { location, ..file.clone() })
 }
 
 /// When the requests of a file were, and whose they are by its name.
