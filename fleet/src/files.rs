@@ -87,9 +87,9 @@ fn keep_list(place: &Place, files: &[ObjectMeta], caches: &CacheManager) {
     let Some(cache) = caches.get_list_files_cache() else { return };
     let Ok(path) = Path::from_url_path(place.root().path()) else { return };
     let files: Option<Vec<_>> = files.iter().map(|file| in_the_engine(place, file)).collect();
-    files.into_iter().for_each(|files| {
-        cache.put(&TableScopedPath { table: None, path: path.clone() }, files.into());
-    });
+    if let Some(files) = files {
+        cache.put(&TableScopedPath { table: None, path }, files.into());
+    }
 }
 
 /// A file under the name that the engine has for it.
