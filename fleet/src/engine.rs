@@ -106,7 +106,9 @@ impl Engine {
                 // To count what so many files have given costs more than it is worth where nobody looks.
                 _ = tick.tick(), if Progress::is_watched() => progress.at(rows_read(&plan)),
                 () = &mut patience, if waits_for.is_some() => {
-                    waits_for.take().into_iter().for_each(|address| progress.say(&address.still_waiting()));
+                    if let Some(address) = waits_for.take() {
+                        progress.say(&address.still_waiting());
+                    }
                 }
             }
         };
@@ -117,8 +119,15 @@ impl Engine {
         }
     }
 
-    /// What can be said of a query that failed: which files are damaged, if any are.
+    /// What can be said of a query that failed: which files were not what they had been, or are damaged.
     async fn failure(&self) -> String {
+        let changed = files::changed(&self.place, &self.files).await;
+        if !changed.is_empty() {
+            return format!(
+                "the query failed, as files were replaced or removed meanwhile; ask again: {}",
+                changed.join("; ")
+            );
+        }
         let damaged = files::damaged(&self.place, &self.files).await;
         match (&self.cluster, damaged.is_empty()) {
             (_, false) => format!(
@@ -216,7 +225,29 @@ fn leaves(plan: &Arc<dyn ExecutionPlan>) -> Vec<Arc<dyn ExecutionPlan>> {
 mod tests {
     use std::fs;
 
+    use clap::Parser;
+
     use super::*;
+
+    fn run(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads").block_on(test);
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_since_the_store_was_opened_is_named() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let store = dir.path().to_str().expect("a name");
+        let synth = ["softoff-fleet", "synth", "--hosts", "1", "--days", "1", "--store", store];
+        crate::cli::Cli::parse_from(synth).run().expect("a store");
+        run(async {
+            let engine = Engine::open(store, 64, None).await.expect("a store");
+            let name = engine.files[0].location.to_string();
+            fs::write(dir.path().join(&name), "a newer one").expect("written");
+            let error =
+                engine.ask("SELECT sum(observed_seconds) FROM episodes").await.expect_err("not whole");
+            assert!(error.to_string().ends_with(&name) && error.to_string().contains("ask again"), "{error}");
+        });
+    }
 
     #[test]
     fn files_are_listed_and_their_footers_read_once_whatever_their_names() {
@@ -225,8 +256,7 @@ mod tests {
         fs::create_dir_all(&day).expect("a directory");
         fs::write(day.join("boot.parquet"), softoff_store::file::encode(vec![]).expect("encoded"))
             .expect("written");
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
-        runtime.block_on(async {
+        run(async {
             let name = dir.path().to_string_lossy();
             let engine = Engine::open(&name, 64, None).await.expect("a store");
             engine.ask("SELECT cause, count(*) FROM episodes GROUP BY cause").await.expect("an answer");

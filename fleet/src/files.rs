@@ -1,5 +1,6 @@
 //! The files of a store: which of them can be read, and which are damaged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -20,7 +21,7 @@ use crate::warn::Warnings;
 
 /// Footers that are fetched at a time.
 const AT_A_TIME: usize = 32;
-/// Damaged files that are named.
+/// Changed or damaged files that are named.
 const NAMED: usize = 5;
 
 /// The files of a store that can be read, in the order of their names.
@@ -110,6 +111,16 @@ fn span(place: &Place, file: &ObjectMeta, footer: &Footer) -> Option<Span> {
         first: DateTime::from_timestamp_micros(first)?,
         last: DateTime::from_timestamp_micros(last)?,
     })
+}
+
+/// Those of the files that are not what they were when they were looked at, by name.
+pub async fn changed(place: &Place, files: &[ObjectMeta]) -> Vec<String> {
+    let Ok(listed) = place.list().await else { return Vec::new() };
+    let now: BTreeMap<_, _> =
+        listed.iter().map(|file| (&file.location, (file.size, file.last_modified))).collect();
+    let changed =
+        files.iter().filter(|file| now.get(&file.location) != Some(&(file.size, file.last_modified)));
+    changed.map(|file| place.name(&file.location)).take(NAMED).collect()
 }
 
 /// Those of the files whose insides cannot be read, by name with the reason. Reads all of them.
