@@ -60,18 +60,20 @@ enum Groups {
 }
 
 impl Groups {
-    const fn by(self) -> By {
-        match self {
-            Self::Cause => By::Cause,
-            Self::Os => By::Os,
-        }
-    }
-
     /// What people call it.
     const fn name(self) -> &'static str {
         match self {
             Self::Cause => "cause",
             Self::Os => "system",
+        }
+    }
+}
+
+impl From<Groups> for By {
+    fn from(groups: Groups) -> Self {
+        match groups {
+            Groups::Cause => Self::Cause,
+            Groups::Os => Self::Os,
         }
     }
 }

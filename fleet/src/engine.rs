@@ -1,15 +1,15 @@
 //! The query engine: DataFusion over the files of a store, in bounded memory, on this machine or a cluster.
 
+use std::convert::Infallible;
 use std::num::NonZero;
-use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::thread::available_parallelism;
+use std::time::Instant;
 
 use anyhow::Context;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
@@ -28,10 +28,8 @@ use crate::progress::Progress;
 pub const TABLE: &str = "episodes";
 /// Memory the engine may use unless it is told otherwise, in MiB; beyond it, it spills to disk.
 pub const MEMORY_MIB: usize = 2048;
-/// One part in so many of that may be taken by footers that are kept,
+/// One part in so many of that may be taken by footers that are kept.
 const FOOTERS: usize = 8;
-/// and one part in so many by the list of files.
-const LIST: usize = 128;
 /// Parts of a plan for each processor: while one waits for its file, another one goes on.
 const PARTS: usize = 2;
 
@@ -39,6 +37,8 @@ const PARTS: usize = 2;
 pub struct Engine {
     context: SessionContext,
     cluster: Option<Address>,
+    /// Whether it was said that the cluster takes long.
+    told: Once,
     place: Place,
     files: Vec<ObjectMeta>,
     /// How many episodes there are.
@@ -61,14 +61,22 @@ impl Engine {
             None => context,
         };
         let format = ParquetFormat::default().with_options(context.copied_table_options().parquet);
-        let table = table(&place, &files, format, schema(cluster.is_some()))?;
+        let table = table(urls(&place, &files, cluster.is_some()), format, schema(cluster.is_some()))?;
         if place.root().scheme() != "file" {
             context.register_object_store(place.root(), place.object_store());
         }
         context.register_table(TABLE, table)?;
         let rows = files.footers.iter().map(|footer| footer.rows).sum();
         let synthetic = files.footers.iter().any(|footer| footer.synthetic);
-        Ok(Self { context, cluster: cluster.cloned(), place, files: files.fit, rows, synthetic })
+        Ok(Self {
+            context,
+            cluster: cluster.cloned(),
+            told: Once::new(),
+            place,
+            files: files.fit,
+            rows,
+            synthetic,
+        })
     }
 
     /// The answer to a statement, all of it, and the progress on the way.
@@ -91,31 +99,35 @@ impl Engine {
     /// All of an answer.
     pub async fn collect(&self, frame: DataFrame) -> anyhow::Result<Vec<RecordBatch>> {
         let plan = frame.create_physical_plan().await.context("the query cannot be planned")?;
-        let mut answer = pin!(execute_stream(Arc::clone(&plan), self.context.task_ctx())?.try_collect());
-        let progress = match &self.cluster {
-            // It does not say how far it is.
-            Some(_) => Progress::waiting("the cluster counts"),
-            None => Progress::rows("reading", self.rows * scans(&plan)),
+        let answer = execute_stream(Arc::clone(&plan), self.context.task_ctx())?.try_collect();
+        let answer = tokio::select! {
+            answer = answer => answer,
+            never = self.watch(&plan) => match never {},
         };
-        let mut tick = tokio::time::interval(Progress::EVERY);
-        let mut patience = pin!(tokio::time::sleep(cluster::LONG));
-        let mut waits_for = self.cluster.as_ref();
-        let answer = loop {
-            tokio::select! {
-                answer = &mut answer => break answer,
-                // To count what so many files have given costs more than it is worth where nobody looks.
-                _ = tick.tick(), if Progress::is_watched() => progress.at(rows_read(&plan)),
-                () = &mut patience, if waits_for.is_some() => {
-                    if let Some(address) = waits_for.take() {
-                        progress.say(&address.still_waiting());
-                    }
-                }
-            }
-        };
-        drop(progress);
         match answer {
             Err(error) => Err(anyhow::Error::from(error).context(self.failure().await)),
             Ok(batches) => Ok(batches),
+        }
+    }
+
+    /// Shows how far a plan is, as long as it is carried out.
+    async fn watch(&self, plan: &Arc<dyn ExecutionPlan>) -> Infallible {
+        let progress = match &self.cluster {
+            // It does not say how far it is.
+            Some(_) => Progress::waiting("the cluster counts"),
+            None => Progress::rows("reading", self.rows * scans(plan)),
+        };
+        let began = Instant::now();
+        let mut ticks = Progress::ticks();
+        loop {
+            ticks.tick().await;
+            // To count what so many files have given costs more than it is worth where nobody looks.
+            if Progress::is_watched() {
+                progress.at(rows_read(plan));
+            }
+            if let Some(address) = self.cluster.as_ref().filter(|_| began.elapsed() > cluster::LONG) {
+                self.told.call_once(|| progress.say(&address.still_waiting()));
+            }
         }
     }
 
@@ -156,37 +168,38 @@ fn config() -> SessionConfig {
 }
 
 fn context(memory_mib: usize) -> anyhow::Result<SessionContext> {
-    let memory = memory_mib << 20;
-    let (footers, list) = (memory / FOOTERS, memory / LIST);
-    let runtime =
-        RuntimeEnvBuilder::new().with_metadata_cache_limit(footers).with_object_list_cache_limit(list);
-    let runtime = runtime.with_memory_limit(memory - footers - list, 1.0).build_arc()?;
-    let processors = available_parallelism().map_or(1, NonZero::get);
-    let config = config().with_target_partitions(PARTS * processors);
-    Ok(SessionContext::new_with_config_rt(config, runtime))
+    let footers = (memory_mib << 20) / FOOTERS;
+    let memory = (memory_mib << 20) - footers;
+    let parts = PARTS * available_parallelism().map_or(1, NonZero::get);
+    let mut config = config().with_target_partitions(parts);
+    // Each part of a sort sets so much aside: the usual 10 MiB would be all there is on many processors.
+    let aside = &mut config.options_mut().execution.sort_spill_reservation_bytes;
+    *aside = (memory / parts / 4).min(*aside);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_limit(memory, 1.0)
+        .with_metadata_cache_limit(footers)
+        // The list of files is in memory anyway, and without it others would be read than were looked at.
+        .with_object_list_cache_limit(usize::MAX);
+    Ok(SessionContext::new_with_config_rt(config, runtime.build_arc()?))
 }
 
-/// The files that can be read, as one table.
-fn table(
-    place: &Place,
-    files: &Files,
-    format: ParquetFormat,
-    schema: SchemaRef,
-) -> anyhow::Result<Arc<dyn TableProvider>> {
-    if files.fit.is_empty() {
-        return Ok(Arc::new(MemTable::try_new(schema, vec![vec![]])?));
+/// What a plan says that it reads. Here it is the root of the store, below which the engine finds the files that
+/// were looked at. A cluster lists it by itself: there, each file is named where not all are to be read. Many thousand
+/// names are beyond the length of a message.
+fn urls(place: &Place, files: &Files, on_a_cluster: bool) -> Vec<Url> {
+    if on_a_cluster && !files.whole {
+        return files.fit.iter().map(|file| place.url(&file.location)).collect();
     }
-    // Each file that is named is looked up again, and many thousand names are beyond the length of a message.
-    let urls = if files.whole { vec![place.root().clone()] } else { urls(place, &files.fit) };
+    vec![place.root().clone()]
+}
+
+/// The files at some URLs, or below them, as one table.
+fn table(urls: Vec<Url>, format: ParquetFormat, schema: SchemaRef) -> anyhow::Result<Arc<dyn TableProvider>> {
     let urls: Result<Vec<_>, _> = urls.into_iter().map(|url| ListingTableUrl::try_new(url, None)).collect();
     let options = ListingOptions::new(Arc::new(format)).with_file_extension(".parquet");
     let config =
         ListingTableConfig::new_with_multi_paths(urls?).with_listing_options(options).with_schema(schema);
     Ok(Arc::new(ListingTable::try_new(config)?))
-}
-
-fn urls(place: &Place, files: &[ObjectMeta]) -> Vec<Url> {
-    files.iter().map(|file| place.url(&file.location)).collect()
 }
 
 /// The columns. On this machine texts are views, by which the engine groups without copying; what goes from

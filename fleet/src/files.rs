@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 // Its namesake one module above is not what the engine looks for.
 use datafusion::datasource::physical_plan::parquet::metadata::CachedParquetMetaData;
@@ -35,7 +35,7 @@ pub struct Files {
 }
 
 /// Looks at the footer of each file; what is unfit is named and left out, and what cannot be right is said. The
-/// engine finds the footers in its caches then, and the list, where all files are fit.
+/// engine finds the list of those that are fit in its caches then, and as many of their footers as these hold.
 pub async fn look(place: &Place, caches: &CacheManager) -> anyhow::Result<Files> {
     let listed = place.list().await?;
     let cache = caches.get_file_metadata_cache();
@@ -65,38 +65,34 @@ pub async fn look(place: &Place, caches: &CacheManager) -> anyhow::Result<Files>
     if fit.is_empty() && !listed.is_empty() {
         bail!("none of the {} files of {} can be read, see the warnings above", listed.len(), place.root());
     }
-    let whole = fit.len() == listed.len();
-    if whole {
-        keep_list(place, &fit, caches);
-    }
-    Ok(Files { whole, fit, footers: fit_footers })
+    keep_list(place, &fit, caches)?;
+    Ok(Files { whole: fit.len() == listed.len(), fit, footers: fit_footers })
 }
 
 /// The footer of a file, which goes into the cache.
 async fn open(place: Place, file: ObjectMeta, cache: Arc<FileMetadataCache>) -> Result<Footer, Unfit> {
     let metadata = place.metadata(&file).await?;
     let footer = Footer::of(&metadata)?;
-    if let Some(file) = in_the_engine(&place, &file) {
+    if let Ok(file) = in_the_engine(&place, &file) {
         let metadata = Arc::new(CachedParquetMetaData::new(Arc::new(metadata)));
         cache.put(&file.location.clone(), CachedFileMetadataEntry::new(file, metadata));
     }
     Ok(footer)
 }
 
-/// So the files that are read are those that were looked at, whatever comes meanwhile.
-fn keep_list(place: &Place, files: &[ObjectMeta], caches: &CacheManager) {
-    let Some(cache) = caches.get_list_files_cache() else { return };
-    let Ok(path) = Path::from_url_path(place.root().path()) else { return };
-    let files: Option<Vec<_>> = files.iter().map(|file| in_the_engine(place, file)).collect();
-    if let Some(files) = files {
-        cache.put(&TableScopedPath { table: None, path }, files.into());
-    }
+/// What the engine finds below the root of the store from now on: nothing that was not looked at.
+fn keep_list(place: &Place, files: &[ObjectMeta], caches: &CacheManager) -> anyhow::Result<()> {
+    let cache = caches.get_list_files_cache().context("the engine keeps no lists of files")?;
+    let path = Path::from_url_path(place.root().path())?;
+    let files: Result<Vec<_>, _> = files.iter().map(|file| in_the_engine(place, file)).collect();
+    cache.put(&TableScopedPath { table: None, path }, files?.into());
+    Ok(())
 }
 
 /// A file under the name that the engine has for it.
-fn in_the_engine(place: &Place, file: &ObjectMeta) -> Option<ObjectMeta> {
-    let location = Path::from_url_path(place.url(&file.location).path()).ok()?;
-    Some(ObjectMeta { location, ..file.clone() })
+fn in_the_engine(place: &Place, file: &ObjectMeta) -> Result<ObjectMeta, object_store::path::Error> {
+    let location = Path::from_url_path(place.url(&file.location).path())?;
+    Ok(ObjectMeta { location, ..file.clone() })
 }
 
 /// When the requests of a file were, and whose they are by its name.
@@ -116,10 +112,8 @@ fn span(place: &Place, file: &ObjectMeta, footer: &Footer) -> Option<Span> {
 /// Those of the files that are not what they were when they were looked at, by name.
 pub async fn changed(place: &Place, files: &[ObjectMeta]) -> Vec<String> {
     let Ok(listed) = place.list().await else { return Vec::new() };
-    let now: BTreeMap<_, _> =
-        listed.iter().map(|file| (&file.location, (file.size, file.last_modified))).collect();
-    let changed =
-        files.iter().filter(|file| now.get(&file.location) != Some(&(file.size, file.last_modified)));
+    let now: BTreeMap<_, _> = listed.iter().map(|file| (&file.location, file)).collect();
+    let changed = files.iter().filter(|file| now.get(&file.location) != Some(file));
     changed.map(|file| place.name(&file.location)).take(NAMED).collect()
 }
 

@@ -5,9 +5,13 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::{self, Interval, MissedTickBehavior};
 
 /// Work of this length and less is not worth a word.
 const WORTH_SAYING: Duration = Duration::from_secs(1);
+
+/// How often it is worth looking.
+const EVERY: Duration = Duration::from_millis(100);
 
 /// A bar that appears when the work turns out to be long, and goes away with it.
 pub struct Progress {
@@ -16,8 +20,12 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// How often it is worth looking.
-    pub const EVERY: Duration = Duration::from_millis(100);
+    /// When it is worth looking.
+    pub fn ticks() -> Interval {
+        let mut ticks = time::interval_at(time::Instant::now() + WORTH_SAYING, EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
 
     /// Work on rows.
     pub fn rows(what: &'static str, total: u64) -> Self {

@@ -48,7 +48,7 @@ fn curve(histogram: &Histogram, name: &str) -> Curve {
 
 /// The curves of the largest groups, and of all others together.
 pub async fn survival(engine: &Engine, filter: &str, by: Groups) -> anyhow::Result<Survival> {
-    let found = groups::groups(&engine.ask(&by::statement(by.by(), filter)).await?)?;
+    let found = groups::groups(&engine.ask(&by::statement(by.into(), filter)).await?)?;
     let mut timed: Vec<_> = found.iter().filter(|(_, group)| group.times.count() > 0).collect();
     timed.sort_by_key(|(_, group)| Reverse(group.times.count()));
     let (largest, others) = timed.split_at(timed.len().min(CURVES));

@@ -9,10 +9,12 @@ use arrow_array::{
 };
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, parquet_to_arrow_schema};
+use parquet::arrow::{
+    ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ArrowWriter, encode_arrow_schema, parquet_to_arrow_schema,
+};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::{FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
@@ -146,13 +148,11 @@ impl Footer {
     /// What the metadata says, if it is a file of this schema or an older one.
     pub fn of(metadata: &ParquetMetaData) -> Result<Self, Unfit> {
         let file = metadata.file_metadata();
-        let pairs = file.key_value_metadata().map_or(&[][..], Vec::as_slice);
-        let value = |key| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.as_deref());
-        check_schema(value(SCHEMA_KEY).ok_or(Unfit::Foreign)?)?;
+        check_schema(value(file, SCHEMA_KEY).ok_or(Unfit::Foreign)?)?;
         check_columns(metadata)?;
         Ok(Self {
             rows: u64::try_from(file.num_rows()).unwrap_or(0),
-            synthetic: value(SYNTHETIC_KEY) == Some("true"),
+            synthetic: value(file, SYNTHETIC_KEY) == Some("true"),
             requests: requests(metadata),
         })
     }
@@ -191,6 +191,12 @@ pub enum Tail {
     Unfit(Unfit),
 }
 
+/// What a file has under a key.
+fn value<'a>(file: &'a FileMetaData, key: &str) -> Option<&'a str> {
+    let pairs = file.key_value_metadata().map_or(&[][..], Vec::as_slice);
+    pairs.iter().find(|pair| pair.key == key)?.value.as_deref()
+}
+
 /// Versions count up from 1; this one and older ones are read.
 fn check_schema(schema: &str) -> Result<(), Unfit> {
     let version = |text: &str| -> Option<u32> { text.strip_prefix("softoff.store/")?.parse().ok() };
@@ -198,14 +204,21 @@ fn check_schema(schema: &str) -> Result<(), Unfit> {
     if Some(theirs) <= version(SCHEMA) { Ok(()) } else { Err(Unfit::Newer(schema.to_owned())) }
 }
 
-/// The columns as this softoff writes them.
-static WRITTEN: LazyLock<Option<SchemaDescriptor>> =
-    LazyLock::new(|| ArrowSchemaConverter::new().convert(&arrow_schema()).ok());
+/// The columns as this softoff writes them: Parquet's, and Arrow's beside them.
+static WRITTEN: LazyLock<Option<(SchemaDescriptor, String)>> = LazyLock::new(|| {
+    let columns = ArrowSchemaConverter::new().convert(&arrow_schema()).ok()?;
+    Some((columns, encode_arrow_schema(&arrow_schema())))
+});
+
+fn is_as_written(file: &FileMetaData) -> bool {
+    let Some((columns, arrow)) = WRITTEN.as_ref() else { return false };
+    columns == file.schema_descr() && value(file, ARROW_SCHEMA_META_KEY) == Some(arrow)
+}
 
 fn check_columns(metadata: &ParquetMetaData) -> Result<(), Unfit> {
     let file = metadata.file_metadata();
     // Most files have them just so, and a fleet has many files.
-    if WRITTEN.as_ref() == Some(file.schema_descr()) {
+    if is_as_written(file) {
         return Ok(());
     }
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())
