@@ -44,7 +44,7 @@ impl Progress {
 
     fn new(what: &'static str, total: u64, unit: &str) -> Self {
         let template =
-            format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left");
+            format!("{{msg}} {{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{per_sec:0}}, {{eta}} left");
         Self::styled(what, Some(total), &template)
     }
 
