@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use softoff_analyzer::Episode;
 use softoff_journal::Reader;
-use softoff_reports::failure;
+use softoff_reports::{failure, units};
 use softoff_store::export::{self, Before, Written};
 use softoff_store::{Place, Row};
 
@@ -80,11 +80,11 @@ impl Args {
         }
         drop((progress, bad));
         eprintln!(
-            "softoff-fleet: {} sources collected, {} could not be; {} files, {} of them new or changed, {} kept as they were \
-             because they had more; in {}",
-            tally.sources,
+            "softoff-fleet: {} collected, {} could not be; {}, {} of them new or changed, {} kept as they were because they \
+             had more; in {}",
+            units::counted(tally.sources, "source"),
             tally.bad,
-            tally.files,
+            units::counted(tally.files, "file"),
             tally.changed,
             tally.kept,
             softoff_reports::visible(&self.store)

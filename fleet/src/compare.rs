@@ -159,11 +159,10 @@ Restricted mean: the area under the survival curve up to the horizon; longer tim
 ";
 
 fn row((name, group): &Named, z: f64) -> Vec<String> {
-    let curve = group.times.curve();
     let mut row = vec![name.clone(), table::count(group.times.count()), table::count(group.times.censored())];
     for share in [0.5, 0.9] {
-        let (low, high) = curve.quantile_limits(share, z);
-        row.push(table::quantile(curve.quantile(share)));
+        let (low, high) = group.quantile_limits(share, z);
+        row.push(table::quantile(group.quantile(share)));
         row.push(format!("{} to {}", table::quantile(low), table::quantile(high)));
     }
     row
@@ -199,10 +198,9 @@ fn json(
     z: f64,
 ) -> Value {
     let group = |(name, group): &Named| {
-        let curve = group.times.curve();
         let percentile = |share| {
-            let (low, high) = curve.quantile_limits(share, z);
-            let mut value = table::quantile_json(curve.quantile(share));
+            let (low, high) = group.quantile_limits(share, z);
+            let mut value = table::quantile_json(group.quantile(share));
             value["low"] = table::quantile_json(low);
             value["high"] = table::quantile_json(high);
             value

@@ -29,10 +29,21 @@ pub struct Group {
 }
 
 impl Group {
-    /// The time by which a share of them is over: never beyond the longest that was seen.
+    /// The time by which a share of them is over.
     pub fn quantile(&self, share: f64) -> Quantile {
+        self.within(self.times.curve().quantile(share))
+    }
+
+    /// The limits of that time, at `z` standard errors.
+    pub fn quantile_limits(&self, share: f64, z: f64) -> (Quantile, Quantile) {
+        let (low, high) = self.times.curve().quantile_limits(share, z);
+        (self.within(low), self.within(high))
+    }
+
+    /// Never beyond the longest time that was seen, as a bin may be by its accuracy.
+    fn within(&self, found: Quantile) -> Quantile {
         let longest = self.longest.unwrap_or(f64::INFINITY);
-        match self.times.curve().quantile(share) {
+        match found {
             Quantile::At(seconds) => Quantile::At(seconds.min(longest)),
             Quantile::Beyond(seconds) => Quantile::Beyond(longest.min(seconds * (1.0 + bins::ACCURACY))),
             Quantile::Unknown => Quantile::Unknown,

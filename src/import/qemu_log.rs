@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use softoff_import::qemu_log::{self, Imported, LogError, Target};
+use softoff_reports::units::counted;
 use softoff_reports::visible;
 
 pub const EXAMPLES: &str = "\
@@ -148,11 +149,6 @@ fn told(path: &Path, imported: &Imported) -> String {
         parts.push(format!("warning: cannot be read after {at} ({error}); what stands before is imported"));
     }
     format!("{}: {}", path.display(), parts.join(", "))
-}
-
-fn counted(number: u64, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
 }
 
 /// Names of files are anybody's.

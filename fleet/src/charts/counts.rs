@@ -13,7 +13,7 @@ use crate::bins;
 use crate::by::{self, By};
 use crate::compare::{CONFIDENCE, HORIZON};
 use crate::engine::Engine;
-use crate::groups;
+use crate::groups::{self, Group};
 use crate::range::Range;
 use crate::survival::{self, Histogram};
 
@@ -67,12 +67,12 @@ pub async fn change(
     periods: Option<(Range, Range)>,
 ) -> anyhow::Result<Change> {
     let Some((before, after)) = periods else {
-        let [before, after] = ["before", "after"].map(|name| period(name, &Histogram::default()));
+        let [before, after] = ["before", "after"].map(|name| period(name, &Group::default()));
         return Ok(Change { before, after, difference: None });
     };
     let (one, other) = (within(engine, filter, &before).await?, within(engine, filter, &after).await?);
     let z = survival::standard_errors(CONFIDENCE);
-    let found = survival::compare(&one, &other, HORIZON, z);
+    let found = survival::compare(&one.times, &other.times, HORIZON, z);
     Ok(Change {
         before: period(&before.name, &one),
         after: period(&after.name, &other),
@@ -80,20 +80,19 @@ pub async fn change(
     })
 }
 
-async fn within(engine: &Engine, filter: &str, range: &Range) -> anyhow::Result<Histogram> {
+async fn within(engine: &Engine, filter: &str, range: &Range) -> anyhow::Result<Group> {
     let filter = format!("{} AND {filter}", range.sql());
     let found = groups::groups(&engine.ask(&by::statement(By::Cause, &filter)).await?)?;
-    Ok(groups::all(found.values()).times)
+    Ok(groups::all(found.values()))
 }
 
-fn period(name: &str, times: &Histogram) -> Period {
-    let found = times.curve();
+fn period(name: &str, group: &Group) -> Period {
     let z = survival::standard_errors(CONFIDENCE);
     let percentile = |(name, share)| {
-        let (low, high) = found.quantile_limits(share, z);
-        Percentile { name, value: quantile(found.quantile(share)), low: quantile(low), high: quantile(high) }
+        let (low, high) = group.quantile_limits(share, z);
+        Percentile { name, value: quantile(group.quantile(share)), low: quantile(low), high: quantile(high) }
     };
-    Period { curve: curve(times, name), percentiles: SHARES.map(percentile).into() }
+    Period { curve: curve(&group.times, name), percentiles: SHARES.map(percentile).into() }
 }
 
 fn difference(found: survival::Difference) -> Difference {
