@@ -164,11 +164,13 @@ pub enum Load {
     Cpu,
     /// Writes to the disk and flushes, a little at a time.
     Disk,
+    /// Nothing, but for a write after the last flush of a shutdown and a moment until the power is off.
+    Unflushed,
 }
 
 impl Load {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Idle, Self::Cpu, Self::Disk];
+    pub const ALL: [Self; 4] = [Self::Idle, Self::Cpu, Self::Disk, Self::Unflushed];
 
     /// The load's name on the command line.
     pub const fn name(self) -> &'static str {
@@ -176,6 +178,7 @@ impl Load {
             Self::Idle => "idle",
             Self::Cpu => "cpu",
             Self::Disk => "disk",
+            Self::Unflushed => "unflushed",
         }
     }
 }
@@ -379,7 +382,7 @@ mod tests {
     #[test]
     fn a_plan_survives_the_command_line() {
         for role in Role::ALL {
-            for (load, agent) in Load::ALL.into_iter().zip(Agent::ALL) {
+            for (load, agent) in Load::ALL.into_iter().zip(Agent::ALL.into_iter().cycle()) {
                 for end in Ending::ALL {
                     let delay = Duration::from_millis(1234);
                     for settings in [None, Some(Settings::GOOD)] {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use softoff_guest::{Ending, MARK, Plan, Role, SLIDES, ready_line};
+use softoff_guest::{Ending, Load, MARK, Plan, Role, SLIDES, ready_line};
 
 use crate::agent::GuestAgent;
 use crate::devices::BUTTON;
@@ -214,10 +214,8 @@ impl Player {
     fn end(&mut self, ending: Ending) -> anyhow::Result<()> {
         self.sync()?;
         match ending {
-            Ending::PowerOff => {
-                println!("{MARK}powering off");
-                machine::power_off()
-            }
+            Ending::PowerOff if self.plan.load == Load::Unflushed => self.power_off_unflushed(),
+            Ending::PowerOff => power_off(),
             Ending::Reset => {
                 println!("{MARK}restarting");
                 machine::reboot()
@@ -225,10 +223,23 @@ impl Player {
         }
     }
 
+    /// Leaves the last flush to QEMU, and those who watch a moment to do something about it.
+    fn power_off_unflushed(&mut self) -> anyhow::Result<()> {
+        self.disk.as_mut().map_or(Ok(()), |disk| disk.write(4 << 10))?;
+        println!("{MARK}all but off");
+        std::thread::sleep(SHORTLY);
+        power_off()
+    }
+
     fn sync(&mut self) -> anyhow::Result<()> {
         rustix::fs::sync();
         self.disk.as_mut().map_or(Ok(()), Disk::flush)
     }
+}
+
+fn power_off() -> anyhow::Result<()> {
+    println!("{MARK}powering off");
+    machine::power_off()
 }
 
 /// ACPI S3; returns when the machine is awake again.

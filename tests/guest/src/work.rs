@@ -101,7 +101,7 @@ fn compute(time: Duration) {
 /// Starts the plan's load, which never ends.
 pub fn start_load(load: Load) -> anyhow::Result<()> {
     match load {
-        Load::Idle => Ok(()),
+        Load::Idle | Load::Unflushed => Ok(()),
         Load::Cpu => spawn("load", || compute(Duration::MAX)),
         Load::Disk => {
             let mut disk = Disk::open()?;

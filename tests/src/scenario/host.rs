@@ -34,10 +34,10 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     .on(PC),
     Scenario::role(
         "storage-stalls-on-last-flush",
-        guest(Role::Clean).under(Load::Disk),
+        guest(Role::Clean).under(Load::Unflushed),
         &[
             Act::Shutdown,
-            Act::AwaitLine("powering off"),
+            Act::AwaitLine("all but off"),
             Act::StallStorage,
             Act::Wait(SLOW),
             Act::ResumeStorage,
