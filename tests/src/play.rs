@@ -216,7 +216,7 @@ impl<'a> Play<'a> {
             Act::AwaitLine(line) => self.each(|guest| guest.wait_until_it_says(line)),
             Act::AwaitLook if self.stages[0].looks => self.each(|guest| self.await_look(guest)),
             Act::AwaitLook => Ok(()),
-            Act::AwaitReboot => self.each(|guest| guest.wait_until_ready_again(2)),
+            Act::AwaitBoot(times) => self.each(|guest| guest.wait_until_ready_again(times)),
             Act::AwaitAsleep => self.each(Guest::wait_until_asleep),
             Act::AwaitAgent => self.each(Guest::wait_until_agent_is_connected),
             Act::AwaitOff => self.each(Guest::wait_until_off),

@@ -217,8 +217,8 @@ pub enum Act {
     /// Waits until softoff has looked at the guest, as often as it takes to see all there is to see: its
     /// screen read, its agent asked. Where nobody looks, it does not wait.
     AwaitLook,
-    /// Waits until the guest has booted once more.
-    AwaitReboot,
+    /// Waits until the guest has booted so many times.
+    AwaitBoot(usize),
     /// Waits until libvirt sees the guest asleep.
     AwaitAsleep,
     /// Waits until libvirt sees the guest's agent.

@@ -34,7 +34,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::role(
         "reboot-instead",
         guest(Role::Reboot),
-        &[Act::Shutdown, Act::AwaitReboot],
+        &[Act::Shutdown, Act::AwaitBoot(2)],
         Expected::new(Outcome::Rebooted, Cause::GuestRebooted),
     )
     .on(BOTH),

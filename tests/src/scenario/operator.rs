@@ -32,14 +32,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::role(
         "reboot",
         guest(Role::Clean),
-        &[Act::Reboot, Act::AwaitReboot],
+        &[Act::Reboot, Act::AwaitBoot(2)],
         Expected::clean(Outcome::Rebooted),
     )
     .on(BOTH),
     Scenario::role(
         "reset",
         guest(Role::Clean),
-        &[Act::Reset, Act::AwaitReboot],
+        &[Act::Reset, Act::AwaitBoot(2)],
         Expected { outcome: None, ..Expected::clean(Outcome::Rebooted) },
     ),
     Scenario::role(

@@ -39,7 +39,7 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::role(
         "update-then-reset",
         guest(Role::Update).taking(SLOW).ending(Ending::Reset).with_agent(Agent::Silent),
-        &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitReboot],
+        &[Act::AwaitAgent, Act::ShutdownByAcpi, Act::AwaitBoot(2)],
         Expected::new(Outcome::Rebooted, Cause::GuestUpdate),
     ),
     // 2, 3, 4, 5: acknowledged, and then nothing that could be seen from outside.
@@ -121,13 +121,14 @@ pub(super) const SCENARIOS: &[Scenario] = &[
     Scenario::role("first-boot-busy", guest(Role::FirstBoot), ASK_WAIT_DESTROY, FIRST_BOOT),
     Scenario::role(
         "first-boot-resets",
-        guest(Role::Resets).taking(seconds(3, 5)),
+        // Cut off before it restarts once more: a request ends with the restart that it is answered by.
+        guest(Role::Resets).taking(seconds(8, 9)),
         &[
-            Act::AwaitReboot,
+            Act::AwaitBoot(2),
             Act::Shutdown,
-            Act::Wait(seconds(6, 9)),
+            Act::AwaitBoot(3),
             Act::Shutdown,
-            Act::Wait(seconds(6, 9)),
+            Act::Wait(seconds(5, 6)),
             Act::Destroy,
             Act::AwaitOff,
         ],
