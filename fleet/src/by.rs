@@ -1,10 +1,14 @@
 //! What shutdowns can be divided by, and which of them are meant.
 
+use std::collections::BTreeMap;
+
 use clap::{Args, ValueEnum};
 use softoff_store::schema::PHASES;
 
 use crate::bins;
-use crate::engine::TABLE;
+use crate::engine::{Engine, TABLE};
+use crate::groups::{self, Group};
+use crate::range::Range;
 
 /// What to divide by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,6 +97,17 @@ impl Filter {
         let all: Vec<_> = [since, until, condition].into_iter().flatten().collect();
         if all.is_empty() { "TRUE".to_owned() } else { all.join(" AND ") }
     }
+}
+
+/// The shutdowns that a condition in SQL holds for, divided.
+pub async fn ask(engine: &Engine, by: By, filter: &str) -> anyhow::Result<BTreeMap<String, Group>> {
+    groups::groups(&engine.ask(&statement(by, filter)).await?)
+}
+
+/// Those of them within a stretch of time, as one group.
+pub async fn within(engine: &Engine, range: &Range, filter: &str) -> anyhow::Result<Group> {
+    let filter = format!("{} AND {filter}", range.sql());
+    Ok(groups::all(ask(engine, By::Cause, &filter).await?.values()))
 }
 
 /// The statement that counts shutdowns into bins: for each group, outcome and bin how many there are,

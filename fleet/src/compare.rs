@@ -94,9 +94,7 @@ impl Args {
     }
 
     async fn period(&self, engine: &Engine, range: &Range) -> anyhow::Result<Named> {
-        let filter = format!("{} AND {}", range.sql(), self.filter.sql());
-        let found = groups::groups(&engine.ask(&by::statement(By::Cause, &filter)).await?)?;
-        Ok((range.name.clone(), groups::all(found.values())))
+        Ok((range.name.clone(), by::within(engine, range, &self.filter.sql()).await?))
     }
 
     /// The groups in the order in which they came up.
@@ -105,7 +103,7 @@ impl Args {
             bail!("phases follow each other, there is no before and after; name times or another --by")
         };
         let filter = self.filter.sql();
-        let mut found = groups::groups(&engine.ask(&by::statement(by, &filter)).await?)?;
+        let mut found = by::ask(engine, by, &filter).await?;
         // What has no value came from anywhere at any time.
         found.remove(UNKNOWN);
         let first = engine.ask(&by::first_seen(column, &filter)).await?;

@@ -38,13 +38,13 @@ pub struct Args {
 
 impl Args {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let statement = by::statement(self.by, &self.filter.sql());
+        let filter = self.filter.sql();
         if self.sql {
-            out::print(&format!("{statement}\n"))?;
+            out::print(&format!("{}\n", by::statement(self.by, &filter)))?;
             return Ok(ExitCode::SUCCESS);
         }
         let engine = self.store.open().await?;
-        let groups = groups::groups(&engine.ask(&statement).await?)?;
+        let groups = by::ask(&engine, self.by, &filter).await?;
         let all = groups::all(groups.values());
         match self.format {
             Format::Text => out::print(&self.text(&engine, &groups, &all))?,

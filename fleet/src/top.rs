@@ -6,7 +6,7 @@ use serde_json::json;
 use softoff_reports::units;
 
 use crate::by::{self, By, Filter};
-use crate::groups::{self, Group};
+use crate::groups::Group;
 use crate::out::{self, Format, Store};
 use crate::survival::real;
 use crate::table::{self, Side};
@@ -31,8 +31,7 @@ pub struct Args {
 impl Args {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let engine = self.store.open().await?;
-        let answer = engine.ask(&by::statement(self.by, &self.filter.sql())).await?;
-        let groups = groups::groups(&answer)?;
+        let groups = by::ask(&engine, self.by, &self.filter.sql()).await?;
         let all: f64 = groups.values().map(|group| group.total).sum();
         let mut sorted: Vec<_> = groups.iter().collect();
         sorted.sort_by(|a, b| b.1.total.total_cmp(&a.1.total));

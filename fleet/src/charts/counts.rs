@@ -10,7 +10,7 @@ use softoff_charts::{Count, Quantile};
 
 use super::Groups;
 use crate::bins;
-use crate::by::{self, By};
+use crate::by;
 use crate::compare::{CONFIDENCE, HORIZON};
 use crate::engine::Engine;
 use crate::groups::{self, Group};
@@ -48,7 +48,7 @@ fn curve(histogram: &Histogram, name: &str) -> Curve {
 
 /// The curves of the largest groups, and of all others together.
 pub async fn survival(engine: &Engine, filter: &str, by: Groups) -> anyhow::Result<Survival> {
-    let found = groups::groups(&engine.ask(&by::statement(by.into(), filter)).await?)?;
+    let found = by::ask(engine, by.into(), filter).await?;
     let mut timed: Vec<_> = found.iter().filter(|(_, group)| group.times.count() > 0).collect();
     timed.sort_by_key(|(_, group)| Reverse(group.times.count()));
     let (largest, others) = timed.split_at(timed.len().min(CURVES));
@@ -70,7 +70,8 @@ pub async fn change(
         let [before, after] = ["before", "after"].map(|name| period(name, &Group::default()));
         return Ok(Change { before, after, difference: None });
     };
-    let (one, other) = (within(engine, filter, &before).await?, within(engine, filter, &after).await?);
+    let one = by::within(engine, &before, filter).await?;
+    let other = by::within(engine, &after, filter).await?;
     let z = survival::standard_errors(CONFIDENCE);
     let found = survival::compare(&one.times, &other.times, HORIZON, z);
     Ok(Change {
@@ -78,12 +79,6 @@ pub async fn change(
         after: period(&after.name, &other),
         difference: found.map(difference),
     })
-}
-
-async fn within(engine: &Engine, filter: &str, range: &Range) -> anyhow::Result<Group> {
-    let filter = format!("{} AND {filter}", range.sql());
-    let found = groups::groups(&engine.ask(&by::statement(By::Cause, &filter)).await?)?;
-    Ok(groups::all(found.values()))
 }
 
 fn period(name: &str, group: &Group) -> Period {

@@ -31,7 +31,7 @@ impl Overview {
     /// Asks for it.
     pub async fn ask(engine: &Engine, filter: &str) -> anyhow::Result<Self> {
         let hosts = answer::counts(&engine.ask(&sql::host_count(filter)).await?, "n")?;
-        let found = groups::groups(&engine.ask(&by::statement(By::Date, filter)).await?)?;
+        let found = by::ask(engine, By::Date, filter).await?;
         let all = groups::all(found.values());
         // What has no date stays in the sum only.
         let dated = |(name, group): (String, Group)| Some((name.parse().ok()?, group));
